@@ -1,0 +1,119 @@
+"""Figures: line plots in one call, drawn as SVG. Taught in `preliminaries/calculus`."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def use_svg_display() -> None:
+    """Draw a notebook's figures as SVG, with the same bytes on each run.
+
+    Outside IPython, where nothing is displayed, it changes nothing that is seen.
+    Taught in `preliminaries/calculus`.
+    """
+    import matplotlib
+    from matplotlib_inline import backend_inline
+
+    matplotlib.rcParams["svg.hashsalt"] = "d2lib"
+    backend_inline.set_matplotlib_formats("svg", metadata={"Date": None, "Creator": None})
+
+
+def set_figsize(figsize: tuple[float, float] = (3.5, 2.5)) -> None:
+    """Set the width and height, in inches, of the figures to come, and draw them as SVG.
+
+    Taught in `preliminaries/calculus`.
+    """
+    import matplotlib
+
+    use_svg_display()
+    matplotlib.rcParams["figure.figsize"] = figsize
+
+
+def set_axes(axes, xlabel, ylabel, xlim, ylim, xscale, yscale, legend) -> None:
+    """Set the labels, scales and limits of matplotlib `axes`, a grid, and a legend if there is one.
+
+    Taught in `preliminaries/calculus`.
+    """
+    axes.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
+    axes.set(xlim=xlim, ylim=ylim)
+    if legend:
+        axes.legend(legend)
+    axes.grid(True)
+
+
+def plot(
+    X: Any,
+    Y: Any = None,
+    xlabel: str | None = None,
+    ylabel: str | None = None,
+    legend: Sequence[str] = (),
+    xlim: tuple[float, float] | None = None,
+    ylim: tuple[float, float] | None = None,
+    xscale: str = "linear",
+    yscale: str = "linear",
+    fmts: Sequence[str] = ("-", "m--", "g-.", "r:"),
+    figsize: tuple[float, float] = (3.5, 2.5),
+    axes=None,
+) -> None:
+    """Draw each series of Y against its series of X as a line.
+
+    A series is a sequence or tensor of n numbers `(n,)`; several are a list of such, or a tensor
+    `(series, n)`. X alone is drawn against 0, 1, ...; one series of X serves every series of Y.
+    `axes` (default: the current ones, at `figsize` inches) are cleared first. Series after the
+    last of `fmts` reuse its line styles in further colours.
+
+    Raises ValueError where X and Y do not pair up. Taught in `preliminaries/calculus`.
+    """
+    xs, ys = _pair(X, Y)
+    if axes is None:
+        import matplotlib.pyplot as plt
+
+        set_figsize(figsize)
+        axes = plt.gca()
+    axes.cla()
+    for k, (x, y) in enumerate(zip(xs, ys, strict=True)):
+        fmt = fmts[k % len(fmts)]
+        if k < len(fmts):
+            axes.plot(x, y, fmt)
+        else:
+            axes.plot(x, y, re.sub(r"C\d+|[bgrcmykw]", "", fmt), color=f"C{k}")
+    set_axes(axes, xlabel, ylabel, xlim, ylim, xscale, yscale, legend)
+
+
+def _pair(X: Any, Y: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Series of x and of y, equally many and equally long."""
+    if Y is None:
+        ys = _series(X)
+        return [np.arange(len(y)) for y in ys], ys
+    xs, ys = _series(X), _series(Y)
+    if len(xs) == 1:
+        xs = xs * len(ys)
+    if len(xs) != len(ys):
+        raise ValueError(f"plot got {len(xs)} series of X for {len(ys)} of Y: give one, or as many")
+    for k, (x, y) in enumerate(zip(xs, ys, strict=True)):
+        if len(x) != len(y):
+            raise ValueError(f"plot got {len(x)} values of X for {len(y)} of Y, in series {k}")
+    return xs, ys
+
+
+def _series(data: Any) -> list[np.ndarray]:
+    """`data` as a list of one-dimensional float arrays."""
+    if isinstance(data, list | tuple):
+        items = [_array(item) for item in data]
+        series = items if items and items[0].ndim else [np.array(items, dtype=float)]
+    else:
+        array = _array(data)
+        series = [array] if array.ndim == 1 else list(array) if array.ndim else [array]
+    for one in series:
+        if one.ndim != 1:
+            raise ValueError(f"plot got a series of shape {one.shape}: a series is (n,) numbers")
+    return series
+
+
+def _array(values: Any) -> np.ndarray:
+    """`values`, a tensor (with gradient, on any device, of any type) or a sequence, as floats."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().double()
+    return np.asarray(values, dtype=float)

@@ -1,0 +1,55 @@
+"""The package's frame: its names, its cost, and what it says to readers of D2L."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import d2lib
+
+HEAVY = ("torchvision", "matplotlib.pyplot", "pandas", "scipy", "sklearn")
+
+
+def test_every_public_name_has_a_docstring_that_names_its_section():
+    for name in d2lib.__all__:
+        thing = getattr(d2lib, name)
+        if name != "plt":
+            assert "Taught in `" in inspect.getdoc(thing), name
+
+
+def test_star_import_gives_what_all_lists():
+    names = {}
+    exec("from d2lib import *", names)
+    assert set(d2lib.__all__) <= set(names)
+
+
+def test_import_pulls_in_nothing_heavy():
+    code = f"import sys, d2lib; print([m for m in {HEAVY} if m in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
+
+
+def test_pyplot_is_imported_on_first_use():
+    code = "import sys, d2lib; d2lib.plt.close(); print('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "True\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("arange", "use torch.arange"),
+        ("reduce_sum", "use X.sum()"),
+        ("numpy", r"use X.detach\(\).cpu\(\).numpy\(\)"),
+        ("no_such_name", "has no attribute 'no_such_name'; it has plot, "),
+    ],
+)
+def test_a_name_that_is_not_there_says_what_to_use(name, advice):
+    with pytest.raises(AttributeError, match=advice):
+        getattr(d2lib, name)
+
+
+def test_torch_aliases_name_things_that_torch_has():
+    import torch
+
+    for name in d2lib._SAME_IN_TORCH.split():
+        assert hasattr(torch, name), name
