@@ -1,0 +1,167 @@
+"""What the tools share: the table of contents, the notebooks, and their executed copies.
+
+Every tool runs from the repository's root, so all paths are relative to it.
+"""
+
+import ast
+import functools
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import yaml
+from nbformat import NotebookNode
+
+EXECUTED = Path("_build/executed")
+GENERATED = {"book/executed", "book/references"}  # pages that tools/render.py writes
+
+
+class BookError(Exception):
+    """Something is wrong with the book; the message says what, where, and what to do."""
+
+
+def command(main: Callable[[], int | None]) -> None:
+    """Run a tool's `main` and exit with its status; errors of the book are one message."""
+    try:
+        sys.exit(main())
+    except BookError as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sys.exit(f"error: {error.filename}: {error.strerror}")
+
+
+def pages() -> list[Path]:
+    """The files that _toc.yml lists, in its order; those made at rendering are left out."""
+    toc = yaml.safe_load(Path("_toc.yml").read_text(encoding="utf-8"))
+    found = []
+    for entry in _entries(toc):
+        files = [path for s in (".ipynb", ".md") if (path := Path(entry + s)).exists()]
+        if entry not in GENERATED and not files:
+            raise BookError(f"_toc.yml lists {entry}, but neither {entry}.ipynb nor .md exists")
+        found += files
+    return found
+
+
+def _entries(node: object) -> list[str]:
+    """The documents that a part of the table of contents names, in order."""
+    if isinstance(node, list):
+        return [entry for item in node for entry in _entries(item)]
+    if not isinstance(node, dict):
+        return []
+    own = [str(node[k]) for k in ("root", "file") if k in node]
+    return own + [entry for value in node.values() for entry in _entries(value)]
+
+
+def notebooks() -> list[Path]:
+    """The notebooks that _toc.yml lists; one in chapters/ that it does not list is an error."""
+    listed = [page for page in pages() if page.suffix == ".ipynb"]
+    for path in sorted(Path("chapters").rglob("*.ipynb")):
+        if path not in listed and ".ipynb_checkpoints" not in path.parts:
+            raise BookError(f"{path} is not in _toc.yml: list it, or move it out of chapters/")
+    return listed
+
+
+def read(path: Path) -> NotebookNode:
+    """Read a notebook."""
+    try:
+        return nbformat.read(path, as_version=4)
+    except (ValueError, nbformat.ValidationError, nbformat.reader.NotJSONError) as error:
+        reason = str(error).splitlines()[0][:100]
+        raise BookError(f"{path} is not a readable notebook: {reason}") from None
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with open(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def address() -> str:
+    """The repository's address, which stands in _config.yml alone."""
+    return yaml.safe_load(Path("_config.yml").read_text(encoding="utf-8"))["repository"]["url"]
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+def defaults(notebook: NotebookNode) -> list[str]:
+    """Names of the parameters that the notebook's `parameters` cell sets."""
+    sources = [cell.source for cell in code_cells(notebook) if "parameters" in tags(cell)]
+    assigned = [node for s in sources for node in ast.parse(s).body if isinstance(node, ast.Assign)]
+    return [target.id for node in assigned for target in node.targets]
+
+
+def key(notebook: NotebookNode, parameters: dict) -> str:
+    """Hash of all that the outputs depend on: code, parameters, d2lib, pinned versions, Python."""
+    sources = [cell.source for cell in code_cells(notebook)]
+    made_from = json.dumps([sources, parameters, _surroundings()], sort_keys=True)
+    return hashlib.sha256(made_from.encode()).hexdigest()
+
+
+@functools.cache
+def _surroundings() -> str:
+    digest = hashlib.sha256(str(sys.version_info[:2]).encode())
+    files = [p for p in Path("d2lib").rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+    for path in [Path("requirements.txt"), *sorted(files)]:
+        digest.update(str(path).encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def executed_copy(path: Path) -> NotebookNode:
+    """The executed copy of a notebook, if it is complete and made from the present source."""
+    copy = EXECUTED / path
+    if not copy.exists():
+        raise BookError(f"{path} has not been executed, or failed: run `make execute`")
+    executed = read(copy)
+    if executed.metadata.get("executed", {}).get("key") != key(read(path), {}):
+        raise BookError(f"{copy} is stale, made from other code or versions: run `make execute`")
+    if [c.source for c in code_cells(executed)] != [c.source for c in code_cells(read(path))]:
+        raise BookError(f"{copy} holds other code than {path}: delete it and run `make execute`")
+    if fault := incomplete(executed):
+        raise BookError(f"{copy}: {fault}; delete it and run `make execute`")
+    return executed
+
+
+def error_of(cell: NotebookNode) -> NotebookNode | None:
+    """The error that stopped a code cell, unless its tag says that it is to raise one."""
+    if "raises-exception" in tags(cell):
+        return None
+    return next((output for output in cell.outputs if output.output_type == "error"), None)
+
+
+def incomplete(notebook: NotebookNode) -> str | None:
+    """Why a notebook does not count as executed: a stored error, or cells not run in order."""
+    for number, cell in enumerate(code_cells(notebook), 1):
+        if error_of(cell):
+            return f"code cell {number} raised an error"
+    counts = [cell.execution_count for cell in code_cells(notebook) if cell.source.strip()]
+    if counts != list(range(1, len(counts) + 1)):
+        return f"its code cells did not all run, once and in order (execution counts {counts})"
+    return None
+
+
+def with_outputs(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
+    """The source, with the outputs of the executed copy put in, code cell by code cell."""
+    for cell, ran in zip(code_cells(source), code_cells(executed), strict=True):
+        cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
+    return source

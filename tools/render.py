@@ -1,0 +1,148 @@
+"""Render the executed book as a website: `python -m tools.render`, into _build/html.
+
+Stages the sources with the outputs of the executed copies, adds the pages that are made from
+them, and builds that tree clean with Jupyter Book, warnings as errors. Where the staged tree is
+the one last rendered, there is nothing to do.
+"""
+
+import argparse
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from tools import book
+
+STAGE, SPHINX, HTML = Path("_build/stage"), Path("_build/sphinx"), Path("_build/html")
+STAMP, LOG = Path("_build/rendered"), Path("_build/render.log")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--committed", action="store_true", help="take the outputs as committed, execute nothing"
+    )
+    options = parser.parse_args()
+    stage(options.committed)
+    staged = _digest(STAGE)
+    if _rendered() != staged:
+        STAMP.unlink(missing_ok=True)
+        _build()
+        book.write(STAMP, staged)
+    print(f"open {(HTML / 'index.html').resolve()}")
+    return 0
+
+
+def stage(committed: bool) -> None:
+    """Lay out in _build/stage what Jupyter Book is to render."""
+    shutil.rmtree(STAGE, ignore_errors=True)
+    pages = book.pages()
+    notebooks = book.notebooks()
+    sources = [Path("_config.yml"), Path("_toc.yml"), Path("tools/sphinx_pages.py")]
+    sources += [page for page in pages if page not in notebooks]
+    sources += [path for path in Path("book/static").rglob("*") if path.is_file()]
+    for path in sources:
+        (STAGE / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, STAGE / path)
+    runs = {}
+    for path in notebooks:
+        notebook = book.read(path)
+        if not committed:
+            executed = book.executed_copy(path)
+            runs[path] = executed.metadata.executed
+            notebook = book.with_outputs(notebook, executed)
+        notebook.metadata["executed"] = _footer(runs.get(path))
+        book.write(STAGE / path, nbformat.writes(notebook))
+    book.write(STAGE / "book/references.md", _references(notebooks))
+    book.write(STAGE / "book/executed.md", _executed(runs))
+
+
+def _footer(run: NotebookNode | None) -> str:
+    if run is None:
+        return "Outputs as committed; not executed for this page."
+    return (
+        f"Executed on {run.date} in {run.seconds:.0f} s on one thread ({run.hardware}) "
+        f"with {_versions(run)}."
+    )
+
+
+def _versions(run: NotebookNode) -> str:
+    return ", ".join(f"{name.capitalize()} {number}" for name, number in run.versions.items())
+
+
+def _references(notebooks: list[Path]) -> str:
+    """The references page: the lists of *Further reading* of all sections, in their order."""
+    lines = ["# References", "", "The works that the sections name under *Further reading*.", ""]
+    for path in notebooks:
+        text = "\n\n".join(c.source for c in book.read(path).cells if c.cell_type == "markdown")
+        listed = re.search(r"^## Further reading\n(.*?)(?=^## |\Z)", text + "\n", re.M | re.S)
+        if listed:
+            lines += [f"## {_title(path)}", "", listed[1].strip(), ""]
+            lines += [f"From [{_title(path)}](../{path.as_posix()}).", ""]
+    return "\n".join(lines)
+
+
+def _executed(runs: dict[Path, NotebookNode]) -> str:
+    """The page that lists what each notebook was executed with."""
+    lines = ["# How these pages were executed", ""]
+    if not runs:
+        return "\n".join([*lines, "The outputs were taken as committed: nothing was executed.", ""])
+    total = sum(run.seconds for run in runs.values())
+    lines += [
+        f"{len(runs)} notebooks took {total:.0f} seconds of computing, each on one thread. Their "
+        "outputs were compared with the committed ones before this site was published.",
+        "",
+        "| section | executed on | seconds | memory (MB) | with |",
+        "|---|---|--:|--:|---|",
+    ]
+    for path, run in runs.items():
+        link = f"[{_title(path)}](../{path.as_posix()})"
+        cells = [link, run.date, f"{run.seconds:.0f}", str(run.peak_mb), _versions(run)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def _title(path: Path) -> str:
+    return book.read(path).cells[0].source.splitlines()[0].removeprefix("# ")
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _rendered() -> str | None:
+    """The digest of the tree that _build/html was made from."""
+    return STAMP.read_text() if STAMP.exists() and (HTML / "index.html").exists() else None
+
+
+def _build() -> None:
+    shutil.rmtree(SPHINX, ignore_errors=True)
+    command = shutil.which("jupyter-book", path=str(Path(sys.executable).parent))
+    started = time.time()
+    with LOG.open("w", encoding="utf-8") as log:
+        options = ["--path-output", SPHINX, "-W", "-n", "--keep-going"]
+        built = subprocess.run(
+            [command, "build", STAGE, *options], stdout=log, stderr=subprocess.STDOUT, check=False
+        )
+    if built.returncode != 0:
+        said = re.sub(r"\x1b\[[0-9;]*m", "", LOG.read_text(encoding="utf-8"))
+        told = [line for line in said.splitlines() if re.search("WARNING|ERROR|Error:", line)]
+        told = [line.replace(f"{STAGE.resolve()}/", "") for line in told or said.splitlines()[-10:]]
+        message = "\n  ".join([f"Jupyter Book warned or failed (all of it: {LOG}):", *told])
+        raise book.BookError(message)
+    shutil.rmtree(HTML, ignore_errors=True)
+    (SPHINX / "_build/html").replace(HTML)
+    print(f"rendered {len(list(HTML.rglob('*.html')))} pages in {time.time() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    book.command(main)

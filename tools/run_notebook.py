@@ -1,0 +1,185 @@
+"""Run one notebook by papermill in a process of its own, and say what came of it.
+
+Needs nothing but its arguments and the notebook's folder, so that a worker on another machine
+with the same checkout can do it as well as a thread of tools/execute.py.
+"""
+
+import contextlib
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol
+
+import nbformat
+import psutil
+import yaml
+from nbformat import NotebookNode
+
+from tools import book
+
+ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "VECLIB_MAXIMUM")}
+LIBRARIES = ("torch", "torchvision", "numpy", "pandas", "matplotlib")
+KILLED = 138  # papermill's exit status where the kernel died
+PORT_TAKEN = re.compile(r"Address already in use|Kernel didn't respond|Kernel died before replying")
+
+
+class Event(Protocol):
+    """What threading.Event and distributed.Event have in common."""
+
+    def is_set(self) -> bool: ...
+
+
+def run_notebook(source: str, folder: str, parameters: dict, limits: dict, stop: Event) -> dict:
+    """Execute the notebook `source` (its JSON) in `folder`.
+
+    `limits` holds `cell` and `notebook` in seconds, and `threads` (None: as many as there are);
+    `stop`, once set, ends the run. Returns the executed notebook's JSON as `notebook`, and
+    `status` (ok, failed, killed, timeout, stopped), `error`, `seconds`, `peak_mb`, `date`,
+    `versions` and `hardware`.
+    """
+    for _ in range(2):  # once more, where another kernel took the port of this one
+        result = _attempt(source, folder, parameters, limits, stop)
+        if not result.pop("port_taken"):
+            break
+    return result
+
+
+def _attempt(source: str, folder: str, parameters: dict, limits: dict, stop: Event) -> dict:
+    started = time.time()
+    with tempfile.TemporaryDirectory() as scratch:
+        given, made, log = (Path(scratch, name) for name in ("in.ipynb", "out.ipynb", "log"))
+        given.write_text(source, encoding="utf-8")
+        Path(scratch, "parameters.yml").write_text(yaml.safe_dump(parameters), encoding="utf-8")
+        command = [sys.executable, "-m", "papermill", given, made, "--cwd", folder]
+        command += ["--kernel", "python3", "--execution-timeout", str(limits["cell"])]
+        command += ["--no-progress-bar"]
+        command += ["-f", Path(scratch, "parameters.yml")] if parameters else []
+        with log.open("wb") as stderr:
+            process = psutil.Popen(
+                [str(part) for part in command],
+                env=_environment(limits["threads"]),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                start_new_session=True,  # Ctrl-C reaches the parent alone, which then sets `stop`
+            )
+            ended, peak = _watch(process, started + limits["notebook"], stop)
+        said = log.read_text(encoding="utf-8", errors="replace")
+        notebook = book.read(made if made.exists() else given)
+    notebook.cells = [c for c in notebook.cells if "papermill-error-cell-tag" not in book.tags(c)]
+    status, error = _diagnose(notebook, ended, process.returncode, said, limits)
+    return {
+        "notebook": nbformat.writes(notebook),
+        "status": status,
+        "error": error,
+        "seconds": round(time.time() - started, 1),
+        "peak_mb": round(peak / 2**20),
+        "date": time.strftime("%Y-%m-%d", time.gmtime(started)),
+        "versions": {"python": platform.python_version(), **_versions()},
+        "hardware": _hardware(),
+        "port_taken": status == "killed" and PORT_TAKEN.search(said) is not None,
+    }
+
+
+def _environment(threads: int | None) -> dict:
+    env = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"}  # the kernel's own is wanted
+    env |= {"JUPYTER_PREFER_ENV_PATH": "1", "PYTHONHASHSEED": "0"}
+    return env | (ONE_THREAD if threads == 1 else {})
+
+
+def _watch(process: psutil.Popen, deadline: float, stop: Event) -> tuple[str | None, int]:
+    """Wait for papermill; end it with its kernel past the deadline or once `stop` is set."""
+    peak = 0
+    try:
+        while True:
+            with contextlib.suppress(psutil.TimeoutExpired):
+                process.wait(0.2)
+                return None, peak
+            peak = max(peak, _kernel_memory(process))
+            if stop.is_set() or time.time() > deadline:
+                return ("stopped" if stop.is_set() else "timeout"), peak
+    finally:
+        _end(process)
+
+
+def _kernel_memory(process: psutil.Popen) -> int:
+    total = 0
+    with contextlib.suppress(psutil.Error):
+        for child in process.children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                total += child.memory_info().rss
+    return total
+
+
+def _end(process: psutil.Popen) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        family = [*process.children(recursive=True), process]
+        for member in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
+        psutil.wait_procs(family, timeout=5)
+
+
+def _diagnose(
+    notebook: NotebookNode, ended: str | None, returncode: int | None, said: str, limits: dict
+) -> tuple[str, str | None]:
+    """Status and error of a run. Papermill's own status in the notebook is wrong after a killed
+    kernel or a timeout, so its exit status and the execution counts decide."""
+    if ended == "stopped":
+        return "stopped", "stopped before its end"
+    if ended == "timeout":
+        return "timeout", f"{_last_cell(notebook)}: the notebook ran over {limits['notebook']} s"
+    if "CellTimeoutError" in said:
+        return "timeout", f"{_last_cell(notebook)}: ran over {limits['cell']} s"
+    for cell in book.code_cells(notebook):
+        if error := book.error_of(cell):
+            lines = _plain("\n".join(error.traceback)).splitlines()[-5:]
+            return "failed", "\n".join([f"{_name(notebook, cell)}:", *lines])
+    if returncode == KILLED or "DeadKernelError" in said:
+        return "killed", f"{_last_cell(notebook)}: its kernel died (out of memory, or killed)"
+    if returncode != 0:
+        return "killed", "\n".join(["papermill failed:", *said.splitlines()[-6:]])
+    if fault := book.incomplete(notebook):
+        return "killed", fault
+    return "ok", None
+
+
+def _last_cell(notebook: NotebookNode) -> str:
+    """The cell that papermill started last."""
+    cells = book.code_cells(notebook)
+    begun = [cell for cell in cells if cell.metadata.get("papermill", {}).get("start_time")]
+    return _name(notebook, begun[-1]) if begun else "before its first cell"
+
+
+def _name(notebook: NotebookNode, cell: NotebookNode) -> str:
+    number = book.code_cells(notebook).index(cell) + 1
+    return f"code cell {number} (`{cell.source.strip().splitlines()[0][:60]}`)"
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def _versions() -> dict:
+    found = {}
+    for library in LIBRARIES:
+        with contextlib.suppress(ModuleNotFoundError):  # PackageNotFoundError is one
+            found[library] = version(library)
+    return found
+
+
+def _hardware() -> str:
+    """The accelerator if there is one, else the processor."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        return subprocess.check_output(query, text=True, stderr=subprocess.DEVNULL).splitlines()[0]
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    return platform.processor() or platform.machine()
