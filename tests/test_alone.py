@@ -1,0 +1,90 @@
+"""A notebook opened alone, as on Colab: torch is there, nothing of the repository is."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tools import book
+
+ROOT = Path(__file__).parents[1]
+UV = Path(sys.executable).with_name("uv")
+ONE_OF_EACH_CHAPTER = list({path.parent: path for path in reversed(book.notebooks())}.values())
+
+
+def run(*command, **options) -> str:
+    done = subprocess.run(
+        [str(part) for part in command], text=True, capture_output=True, check=False, **options
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory) -> Path:
+    """A repository with the files as they are now."""
+    clone = tmp_path_factory.mktemp("repository")
+    listed = run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT).splitlines()
+    for name in listed:
+        if (ROOT / name).exists():
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            (clone / name).write_bytes((ROOT / name).read_bytes())
+    author = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    for step in (["init", "-q"], ["add", "-A"], [*author, "commit", "-qm", "as it is now"]):
+        run("git", *step, cwd=clone)
+    return clone
+
+
+@pytest.fixture(scope="module")
+def fresh_python(tmp_path_factory) -> Path:
+    """The Python of an environment with torch, numpy and a kernel, and nothing of the book."""
+    folder = tmp_path_factory.mktemp("fresh")
+    python = folder / "bin/python"
+    run(UV, "venv", "-q", "--seed", "--python", sys.executable, folder)
+    pins = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line]
+    wanted = [pin for pin in pins if pin.startswith(("torch==", "numpy==", "ipykernel=="))]
+    run(UV, "pip", "install", "-q", "--link-mode", "hardlink", "--python", python, *wanted)
+    return python
+
+
+def index_is_reachable(python: Path, folder: Path) -> bool:
+    command = [python, "-m", "pip", "download", "-q", "--no-deps", "-d", folder, "hatchling"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("path", ONE_OF_EACH_CHAPTER, ids=str)
+def test_notebook_alone_installs_the_book_and_moves_nothing(
+    path, repository, fresh_python, tmp_path
+):
+    if not (os.environ.get("CI") or index_is_reachable(fresh_python, tmp_path)):
+        pytest.skip("the package index cannot be reached, and this notebook installs from it")
+    before = set(run(UV, "pip", "freeze", "--python", fresh_python).splitlines())
+    assert not any(line.startswith(("matplotlib==", "runnable")) for line in before)
+    kernel = {"argv": [str(fresh_python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]}
+    kernel |= {"display_name": "fresh", "language": "python"}
+    specs = tmp_path / "jupyter/kernels/fresh"
+    specs.mkdir(parents=True)
+    (specs / "kernel.json").write_text(json.dumps(kernel))
+    notebook = nbformat.read(path, as_version=4)
+    setup = book.code_cells(notebook)[0]
+    assert setup.source.count(book.address()) == 1
+    setup.source = setup.source.replace(book.address(), f"file://{repository}")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    nbformat.write(notebook, empty / path.name)
+
+    hidden = ("PYTHONPATH", "VIRTUAL_ENV", "PYTEST_CURRENT_TEST")
+    environment = {k: v for k, v in os.environ.items() if k not in hidden}
+    environment |= {"JUPYTER_PATH": str(tmp_path / "jupyter"), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "papermill", path.name, "out.ipynb", "-k", "fresh"]
+    run(*command, "--no-progress-bar", cwd=empty, env=environment)
+
+    ran = nbformat.read(empty / "out.ipynb", as_version=4)
+    assert book.incomplete(ran) is None
+    after = set(run(UV, "pip", "freeze", "--python", fresh_python).splitlines())
+    assert before <= after, f"moved: {before - after}"
+    assert any(line.startswith("runnable-deep-learning") for line in after)

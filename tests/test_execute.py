@@ -1,0 +1,181 @@
+"""The executor: what runs, what is kept, what a failure says, and what is left behind."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import psutil
+import pytest
+
+
+def report(book) -> dict:
+    return json.loads((book.folder / "_build/report.json").read_text())["notebooks"]
+
+
+def outputs(book, name: str) -> list:
+    path = book.folder / f"_build/executed/chapters/some/{name}.ipynb"
+    return [cell.get("outputs") for cell in nbformat.read(path, as_version=4).cells]
+
+
+def test_failures_are_named_and_the_rest_goes_on(book):
+    book.make(
+        good=["print(6 * 7)"],
+        raising=["x = 1", "print('before')\nx / 0", "x"],
+        killed=["x = 1", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "x"],
+        slow=["x = 1", "import time\ntime.sleep(100)", "x"],
+    )
+    started = time.time()
+    done = book.run("tools.execute", "--cell-limit", "8")
+    assert done.returncode == 1
+    assert time.time() - started < 60, "a killed kernel must not wait for the limit"
+    assert {name.split("/")[-1]: r["status"] for name, r in report(book).items()} == {
+        "good.ipynb": "ok",
+        "raising.ipynb": "failed",
+        "killed.ipynb": "killed",
+        "slow.ipynb": "timeout",
+    }
+    assert "code cell 2 (`print('before')`)" in done.stdout
+    assert "ZeroDivisionError: division by zero" in done.stdout
+    assert "code cell 2 (`import os, signal`): its kernel died" in done.stdout
+    assert "code cell 2 (`import time`): ran over 8 s" in done.stdout
+    executed = [path.name for path in (book.folder / "_build/executed").rglob("*.ipynb")]
+    assert executed == ["good.ipynb"], "a failed notebook has no executed copy"
+    failed = nbformat.read(book.folder / "_build/failed/chapters/some/raising.ipynb", as_version=4)
+    assert failed.cells[2].outputs[0].text == "before\n"
+
+    record = report(book)["chapters/some/good.ipynb"]
+    assert record["seconds"] > 0
+    assert record["peak_mb"] > 10
+    assert record["parameters"] == {}
+    assert record["versions"]["python"] == sys.version.split()[0]
+
+    again = book.run("tools.execute", "--notebook-limit", "8")
+    assert "executing 3 of 4 notebooks" in again.stdout
+    assert "the notebook ran over 8 s" in again.stdout
+
+
+def test_only_what_changed_runs_again(executed_book, tmp_path):
+    book = executed_book.copy(tmp_path)
+    assert "executing 0 of 2 notebooks" in book.run("tools.execute").stdout
+    book.change("words", lambda cells: cells[0].update(source="# Another title"))
+    assert "executing 0 of 2 notebooks" in book.run("tools.execute").stdout
+    book.change("words", lambda cells: cells[1].update(source="print('changed')"))
+    assert "executing 1 of 2 notebooks" in book.run("tools.execute").stdout
+    assert outputs(book, "words")[1][0].text == "changed\n"
+    (tmp_path / "_build/executed/chapters/some/words.ipynb").write_text("damaged")
+    assert "executing 1 of 2 notebooks" in book.run("tools.execute").stdout
+    book.put("d2lib/core.py", "")
+    assert "executing 2 of 2 notebooks" in book.run("tools.execute").stdout
+
+
+def test_a_notebook_computes_with_one_thread_in_its_own_folder(book):
+    book.make(one=["import os\nprint(os.environ['OMP_NUM_THREADS'], os.getcwd().split('/')[-1])"])
+    assert book.run("tools.execute").returncode == 0
+    assert outputs(book, "one")[1][0].text == "1 some\n"
+
+
+def test_dask_workers_give_the_same_outputs(executed_book, tmp_path, monkeypatch):
+    from distributed import LocalCluster
+
+    monkeypatch.chdir(tmp_path)  # workers start in a checkout of the book
+    monkeypatch.setenv("PYTHONPATH", executed_book.environment["PYTHONPATH"])
+    book = executed_book.copy(tmp_path)
+    here = [outputs(book, name)[1:4] for name in ("numbers", "words")]
+    (tmp_path / "_build/report.json").unlink()
+    for path in (tmp_path / "_build/executed").rglob("*.ipynb"):
+        path.unlink()
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        cluster.wait_for_workers(2)
+        done = book.run("tools.execute", "--dask", cluster.scheduler_address)
+    assert done.returncode == 0, done.stdout
+    assert [outputs(book, name)[1:4] for name in ("numbers", "words")] == here
+
+
+def test_no_dask_scheduler(book):
+    done = book.make(one=["1"]).run("tools.execute", "--dask", "tcp://127.0.0.1:9")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == ("error: no Dask scheduler answers at tcp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_interrupting_ends_every_kernel_and_leaves_nothing_half_written(book, how):
+    book.make(one=["import time\ntime.sleep(100)"], two=["import time\ntime.sleep(100)"])
+    command = [sys.executable, "-m", "tools.execute", "--jobs", "2"]
+    process = psutil.Popen(
+        command, cwd=book.folder, env=book.environment, stdout=subprocess.PIPE, text=True
+    )
+    wait_for(lambda: kernels(process) == 2)
+    family = process.children(recursive=True)
+    process.send_signal(how)
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "every kernel was ended" in said
+    assert psutil.wait_procs(family, timeout=5)[1] == []
+    assert not list((book.folder / "_build").rglob("*.*"))
+
+
+def kernels(process) -> int:
+    lines = [" ".join(child.cmdline()) for child in process.children(recursive=True)]
+    return sum("ipykernel_launcher" in line for line in lines)
+
+
+def wait_for(condition) -> None:
+    deadline = time.time() + 60
+    while not condition():
+        assert time.time() < deadline
+        time.sleep(0.1)
+
+
+def test_full_profile_takes_its_parameters_and_records_the_result(book):
+    book.make(one=[("epochs = 1  # passes over the data", "parameters"), "print(epochs)"])
+    book.put("chapters/full.yml", "some/one: {epochs: 3}\n")
+    done = book.run("tools.execute", "--profile", "full")
+    assert done.returncode == 0, done.stdout
+    result = json.loads((book.folder / "book/results/some/one.json").read_text())
+    assert result["parameters"] == {"epochs": 3}
+    assert result["hardware"]
+    assert not (book.folder / "_build/executed").exists(), "the quick profile's copies are apart"
+
+
+@pytest.mark.parametrize(
+    ("full", "message"),
+    [
+        ("some/one: {steps: 3}", "has no parameter 'steps' (it has: epochs)"),
+        ("some/other: {epochs: 3}", "names some/other, which _toc.yml does not list"),
+    ],
+)
+def test_full_profile_with_an_unknown_name(book, full, message):
+    book.make(one=[("epochs = 1  # passes over the data", "parameters")])
+    book.put("chapters/full.yml", full)
+    done = book.run("tools.execute", "--profile", "full")
+    assert done.returncode == 1
+    assert message in done.stdout
+    assert not (book.folder / "_build").exists()
+
+
+def test_notebook_that_the_toc_does_not_list(book):
+    book.make(one=["1"])
+    book.write("stray", [("1", None)])
+    done = book.run("tools.execute")
+    assert done.returncode == 1
+    assert "error: chapters/some/stray.ipynb is not in _toc.yml" in done.stdout
+
+
+def test_toc_entry_without_a_file(book):
+    book.make(one=["1"])
+    (book.folder / "chapters/some/one.ipynb").unlink()
+    done = book.run("tools.execute")
+    assert done.returncode == 1
+    assert "error: _toc.yml lists chapters/some/one, but neither" in done.stdout
+
+
+def test_build_folder_that_cannot_be_written(book):
+    book.make(one=["1"])
+    book.put("_build", "a file where a folder should be")
+    done = book.run("tools.execute")
+    assert done.returncode == 1
+    assert done.stdout.startswith("error: _build: ")
+    assert "Traceback" not in done.stdout
