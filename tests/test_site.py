@@ -70,6 +70,12 @@ def test_math_and_figures_are_drawn(page, name):
         ".math", "all => all.filter(e => !e.querySelector('mjx-container')).length"
     )
     assert raw == 0, "math without MathJax's drawing"
+    beyond = page.eval_on_selector_all(
+        "mjx-container:not([display])",
+        "all => all.filter(e => !e.closest('table') && e.getBoundingClientRect().right > 390)"
+        ".map(e => e.textContent)",
+    )
+    assert beyond == [], "math within a line that does not fit on a phone: display it"
     figures = page.eval_on_selector_all(
         ".cell_output img", "all => all.map(i => [i.naturalWidth, i.width, i.alt])"
     )
