@@ -5,10 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
 
 import nbformat
 import psutil
 import pytest
+
+from tools import execute
 
 
 def report(book) -> dict:
@@ -92,6 +95,14 @@ def test_dask_workers_give_the_same_outputs(executed_book, tmp_path, monkeypatch
         done = book.run("tools.execute", "--dask", cluster.scheduler_address)
     assert done.returncode == 0, done.stdout
     assert [outputs(book, name)[1:4] for name in ("numbers", "words")] == here
+
+
+def test_a_worker_that_fails_is_a_record_like_any_other():
+    future = Future()
+    future.set_exception(MemoryError("planted"))
+    record = execute._outcome(future, "{}")
+    assert record["status"] == "killed"
+    assert record["error"] == "its worker failed: MemoryError: planted"
 
 
 def test_no_dask_scheduler(book):
