@@ -157,4 +157,4 @@ def test_page_says_what_it_was_executed_with(page):
     page.goto("chapters/preliminaries/tensors.html")
     footer = page.locator(".executed-with").inner_text()
     assert footer.startswith("Executed on 20")
-    assert "Torch 2." in footer
+    assert "PyTorch 2." in footer

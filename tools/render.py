@@ -20,6 +20,8 @@ from nbformat import NotebookNode
 from tools import book
 
 STAGE, SPHINX, HTML = Path("_build/stage"), Path("_build/sphinx"), Path("_build/html")
+NAMES = {"python": "Python", "torch": "PyTorch", "torchvision": "torchvision", "numpy": "NumPy"}
+NAMES |= {"pandas": "pandas", "matplotlib": "Matplotlib"}
 STAMP, LOG = Path("_build/rendered"), Path("_build/render.log")
 
 
@@ -73,7 +75,8 @@ def _footer(run: NotebookNode | None) -> str:
 
 
 def _versions(run: NotebookNode) -> str:
-    return ", ".join(f"{name.capitalize()} {number}" for name, number in run.versions.items())
+    found = run.versions
+    return ", ".join(f"{shown} {found[name]}" for name, shown in NAMES.items() if name in found)
 
 
 def _references(notebooks: list[Path]) -> str:
@@ -95,16 +98,17 @@ def _executed(runs: dict[Path, NotebookNode]) -> str:
         return "\n".join([*lines, "The outputs were taken as committed: nothing was executed.", ""])
     total = sum(run.seconds for run in runs.values())
     lines += [
-        f"{len(runs)} notebooks took {total:.0f} seconds of computing, each on one thread. Their "
-        "outputs were compared with the committed ones before this site was published.",
+        f"{len(runs)} notebooks took {total:.0f} seconds of computing, each on one thread. The "
+        "published site shows outputs that agreed with the committed ones. Executed with:",
         "",
-        "| section | executed on | seconds | memory (MB) | with |",
-        "|---|---|--:|--:|---|",
+        *sorted({f"- {_versions(run)}, {run.hardware}" for run in runs.values()}),
+        "",
+        "| section | date | seconds | memory (MB) |",
+        "|---|---|--:|--:|",
     ]
     for path, run in runs.items():
         link = f"[{_title(path)}](../{path.as_posix()})"
-        cells = [link, run.date, f"{run.seconds:.0f}", str(run.peak_mb), _versions(run)]
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append(f"| {link} | {run.date} | {run.seconds:.0f} | {run.peak_mb} |")
     return "\n".join([*lines, ""])
 
 
