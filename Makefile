@@ -6,6 +6,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help book test html lab execute accept diff tidy data full lint bench lock clean
 
 help: ## list the tasks
@@ -28,7 +29,7 @@ html: $(READY) ## render the outputs as committed, without executing
 	@$(PY) -m tools.render --committed
 
 lab: $(READY) ## open the notebooks in JupyterLab
-	@$(PY) -m jupyter lab chapters
+	@$(PY) -m jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) chapters
 
 execute: $(READY) ## execute the notebooks that changed
 	@$(PY) -m tools.execute
@@ -66,13 +67,13 @@ lock: $(READY) ## pin the newest versions of everything in requirements.txt
 	  -o requirements.txt
 
 clean: ## remove all that was built, and the environment
-	rm -rf _build $(VENV)
+	rm -rf _build $(VENV) .pytest_cache .ruff_cache
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "error: $(PYTHON) is not Python 3.11 or newer: install one and say 'make PYTHON=python3.12 ...'"; \
 	  exit 1; }
-	@echo "making the environment in $(VENV) (some 5 GB, once)"
+	@echo "making the environment in $(VENV) (some 6 GB; once; a minute or more)"
 	@$(PYTHON) -m venv $(VENV) || { \
 	  echo "error: $(PYTHON) cannot make an environment: install its venv module (Debian: python3-venv)"; \
 	  exit 1; }

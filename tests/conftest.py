@@ -100,6 +100,7 @@ def executed_book(tmp_path_factory) -> Book:
             "x",
             ("import time\ntime.time()", "nbval-ignore-output"),
             ("0.25", "nbval-rtol-5e-2"),
+            "print('The count is 2930.')",
         ],
         words=["print('one')", "print('two')"],
     )

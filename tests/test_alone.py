@@ -1,5 +1,6 @@
 """A notebook opened alone, as on Colab: torch is there, nothing of the repository is."""
 
+import ast
 import json
 import os
 import subprocess
@@ -88,3 +89,17 @@ def test_notebook_alone_installs_the_book_and_moves_nothing(
     after = set(run(UV, "pip", "freeze", "--python", fresh_python).splitlines())
     assert before <= after, f"moved: {before - after}"
     assert any(line.startswith("runnable-deep-learning") for line in after)
+    run(fresh_python, "-c", f"import {', '.join(imports())}")  # what all the sections need
+
+
+def imports() -> list[str]:
+    """The modules that the code of all notebooks imports."""
+    found = set()
+    for cell in (cell for path in book.notebooks() for cell in book.code_cells(book.read(path))):
+        if "setup" not in book.tags(cell):
+            for node in ast.walk(ast.parse(cell.source)):
+                if isinstance(node, ast.Import):
+                    found |= {alias.name for alias in node.names}
+                elif isinstance(node, ast.ImportFrom):
+                    found.add(node.module)
+    return sorted(found)

@@ -20,6 +20,14 @@ def steps_differ(cells):
     cells[1].outputs[0].text = "loss 0.5 after 8 steps\n"
 
 
+def float_steps(cells):
+    cells[1].outputs[0].text = "loss 0.5 after 7.0 steps\n"
+
+
+def count_differs(cells):
+    cells[6].outputs[0].text = "The count is 2931.\n"
+
+
 def drop_output(cells):
     cells[3].outputs = []
 
@@ -69,6 +77,8 @@ def loosely(number):
 RED = {
     "wrong number": (print_other(0.505), "committed '0.5', executed '0.505'"),
     "wrong integer": (steps_differ, "committed '7', executed '8'"),
+    "integer at the end of a sentence": (count_differs, "committed '2930', executed '2931'"),
+    "whole numbers turned into floats": (float_steps, "committed '7', executed '7.0'"),
     "beyond a wider tolerance": (loosely("0.3"), "committed '0.25', executed '0.3'"),
     "missing output": (drop_output, "Missing output fields"),
     "figure gone": (drop_figure, "image/svg+xml"),
@@ -104,7 +114,7 @@ def test_what_may_differ_is_green(executed_book, tmp_path, difference):
     book.change("numbers", GREEN[difference], executed=True)
     done = book.run(*COMPARE)
     assert done.returncode == 0, done.stdout
-    assert "7 passed" in done.stdout
+    assert "8 passed" in done.stdout
 
 
 def test_both_texts_and_the_number_are_shown(executed_book, tmp_path):

@@ -111,7 +111,7 @@ def test_no_dask_scheduler(book):
     assert done.stdout.splitlines()[-1] == ("error: no Dask scheduler answers at tcp://127.0.0.1:9")
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupting_ends_every_kernel_and_leaves_nothing_half_written(book, how):
     book.make(one=["import time\ntime.sleep(100)"], two=["import time\ntime.sleep(100)"])
     command = [sys.executable, "-m", "tools.execute", "--jobs", "2"]
@@ -125,7 +125,8 @@ def test_interrupting_ends_every_kernel_and_leaves_nothing_half_written(book, ho
     assert process.returncode == 130
     assert "every kernel was ended" in said
     assert psutil.wait_procs(family, timeout=5)[1] == []
-    assert not list((book.folder / "_build").rglob("*.*"))
+    left = [path.name for path in (book.folder / "_build").rglob("*.*")]
+    assert left == ["report.json"]
 
 
 def kernels(process) -> int:
@@ -156,6 +157,10 @@ def test_full_profile_takes_its_parameters_and_records_the_result(book):
     [
         ("some/one: {steps: 3}", "has no parameter 'steps' (it has: epochs)"),
         ("some/other: {epochs: 3}", "names some/other, which _toc.yml does not list"),
+        ("some/one:", "some/one has no parameters with values"),
+        ("- some/one", "should hold names with values, not list"),
+        ("some/one: {", "is not valid YAML"),
+        ("", "names no section yet"),
     ],
 )
 def test_full_profile_with_an_unknown_name(book, full, message):
@@ -173,6 +178,20 @@ def test_notebook_that_the_toc_does_not_list(book):
     done = book.run("tools.execute")
     assert done.returncode == 1
     assert "error: chapters/some/stray.ipynb is not in _toc.yml" in done.stdout
+
+
+def test_notebook_outside_chapters_or_unreadable(book):
+    book.make(one=["1"])
+    book.put("book/demo.ipynb", (book.folder / "chapters/some/one.ipynb").read_text())
+    toc = (book.folder / "_toc.yml").read_text()
+    book.put("_toc.yml", toc + "- file: book/demo\n")
+    done = book.run("tools.execute")
+    assert "error: book/demo.ipynb: notebooks stand in chapters/" in done.stdout
+    book.put("_toc.yml", toc)
+    book.put("chapters/some/one.ipynb", "{broken")
+    done = book.run("tools.execute")
+    assert "error: chapters/some/one.ipynb is not a readable notebook" in done.stdout
+    assert "Traceback" not in done.stdout
 
 
 def test_toc_entry_without_a_file(book):

@@ -47,7 +47,7 @@ def test_a_dead_link_is_an_error_that_names_its_page(book):
     done = book.run("tools.render")
     assert done.returncode == 1
     assert done.stdout.startswith("error: Jupyter Book warned or failed")
-    assert "chapters/some/words.ipynb" in done.stdout
+    assert "chapters/some/words.ipynb: cell 1: WARNING" in done.stdout
     assert "gone.ipynb" in done.stdout
     assert not (book.folder / "_build/html").exists()
 

@@ -15,6 +15,11 @@ def test_the_books_notebooks_keep_every_rule(path):
     assert rules.faults(book.read(path)) == []
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=str)
+def test_the_chapters_index_links_to_the_section(path):
+    assert f"]({path.name})" in (path.parent / "index.md").read_text()
+
+
 @pytest.fixture
 def section():
     """A faultless section to plant faults in."""
@@ -114,6 +119,25 @@ def drop_prose(section):
     section.cells[3:] = [c for c in section.cells[3:] if "## " in c.source]
 
 
+def open_solution(section):
+    section.cells[-1].metadata.clear()
+
+
+def cut_stream(section):
+    cell = next(c for c in book.code_cells(section) if c.outputs and "text" in c.outputs[0])
+    text = cell.outputs[0].text
+    cell.outputs[:1] = [stream(text[:3]), stream(text[3:])]
+
+
+def unassert(section):
+    cell = section.cells[-1]
+    cell.source = cell.source.replace("assert", "bool")
+
+
+def table(html):
+    return v4.new_output("display_data", data={"text/html": html})
+
+
 def no_ending(section):
     for cell in section.cells:
         cell.source = cell.source.replace("## In practice\n", "## Practice\n")
@@ -175,7 +199,24 @@ FAULTS = {
     ),
     "too few words": (drop_prose, "words of prose"),
     "missing solution": (drop_last_solution, "but solutions"),
-    "exercise without stars": (replace("**2.** ★", "**2.** "), "exercises are not"),
+    "exercise without stars": (replace("**2.** ★", "**2.** "), "exercise 2 has no ★"),
+    "summary in bold with math": (
+        say("<details>\n<summary><b>Deeper: $x$</b></summary>\n\ntext\n\n</details>"),
+        "math in <summary>",
+    ),
+    "two prices with a slash": (say("It costs $5/$10."), "dollars"),
+    "table under a line of text": (say("Text\n| a |\n|---|\n| $|x|$ |"), r"write \lvert"),
+    "picture in Markdown": (say("![](x.png)"), "a picture in Markdown"),
+    "label of MyST": (say("(here)=\n\ntext"), "MyST directive or role"),
+    "skipped by a comment": (code("# NBVAL_SKIP\n1"), "a comment for nbval"),
+    "tolerance without limit": (code(tags=["nbval-rtol-1e9"]), "unknown tag"),
+    "raw cell": (lambda section: section.cells.insert(2, v4.new_raw_cell("x")), "a raw cell"),
+    "no cells": (lambda section: section.cells.clear(), "an empty notebook"),
+    "solution without an assert": (unassert, "asserts nothing"),
+    "address in a table": (code("f", table("<td>f at 0x7f12</td>")), "an object's address"),
+    "misspelt link": (replace("(#solution-3)", "(#solutoin-3)"), "exercise 3 has no ★, or no link"),
+    "open solution": (open_solution, "code of a solution stands open"),
+    "stream cut in two": (cut_stream, "not in the committed form"),
     "solution without a link back": (
         replace("[Back to the exercises](#exercises)", ""),
         "link back to the exercises",
@@ -195,6 +236,7 @@ def test_planted_fault_is_named(section, fault):
 
 
 def test_what_is_allowed_is_not_a_fault(section):
+    say("A link <https://pytorch.org> and `{a}` in code.")(section)
     say("Shapes $n$, $m$, `$HOME`, $5 \\cdot 3$, $$\\begin{aligned}a\\end{aligned}$$")(section)
     code("x", stream("0.25"), tags=["nbval-rtol-5e-2"])(section)
     tidy.tidy(section)

@@ -11,8 +11,9 @@ from playwright.sync_api import sync_playwright
 from tools import book, browser
 
 HTML = Path("_build/html")
-PAGES = ["book/index.html", "book/notation.html", "book/executed.html"]
-PAGES += [str(path.with_suffix(".html")) for path in book.pages() if path.parts[0] == "chapters"]
+SECTIONS = [str(path.with_suffix(".html")) for path in book.notebooks()]
+PAGES = [str(path.with_suffix(".html")) for path in book.pages()]
+PAGES += [f"{name}.html" for name in sorted(book.GENERATED)]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def test_page_is_whole_on_a_phone_without_network(page, site, name):
     assert width <= 390, f"the page scrolls sideways: {width} px"
 
 
-@pytest.mark.parametrize("name", [name for name in PAGES if "index" not in name][2:])
+@pytest.mark.parametrize("name", SECTIONS)
 def test_math_and_figures_are_drawn(page, name):
     page.goto(name, wait_until="networkidle")
     page.wait_for_function("document.querySelectorAll('mjx-container').length > 0")

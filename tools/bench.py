@@ -22,11 +22,12 @@ def main() -> None:
     runs = [_import_seconds() for _ in range(5)]
     ours, torchs = (statistics.median(column) for column in zip(*runs, strict=True))
     console.print(f"import d2lib: {1000 * ours:.0f} ms over torch's {torchs:.1f} s (median of 5)")
-    table = Table("notebook", "seconds", "memory (MB)")
+    table = Table("notebook", "seconds", "memory (MB)", title="notebooks, as last executed")
     records = old_records()
     for path in map(str, book.notebooks()):
-        if path in records:
-            table.add_row(path, f"{records[path]['seconds']:.1f}", str(records[path]["peak_mb"]))
+        if records.get(path, {}).get("status") == "ok":
+            name = path.removeprefix("chapters/").removesuffix(".ipynb")
+            table.add_row(name, f"{records[path]['seconds']:.1f}", str(records[path]["peak_mb"]))
     console.print(table)
 
 

@@ -27,6 +27,8 @@ class BookError(Exception):
 
 def command(main: Callable[[], int | None]) -> None:
     """Run a tool's `main` and exit with its status; errors of the book are one message."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a terminal that lacks a letter shows another
     try:
         sys.exit(main())
     except BookError as error:
@@ -35,11 +37,13 @@ def command(main: Callable[[], int | None]) -> None:
         if error.filename is None:
             raise
         sys.exit(f"error: {error.filename}: {error.strerror}")
+    except KeyboardInterrupt:
+        sys.exit("stopped")
 
 
 def pages() -> list[Path]:
     """The files that _toc.yml lists, in its order; those made at rendering are left out."""
-    toc = yaml.safe_load(Path("_toc.yml").read_text(encoding="utf-8"))
+    toc = read_yaml(Path("_toc.yml"))
     found = []
     for entry in _entries(toc):
         files = [path for s in (".ipynb", ".md") if (path := Path(entry + s)).exists()]
@@ -62,10 +66,25 @@ def _entries(node: object) -> list[str]:
 def notebooks() -> list[Path]:
     """The notebooks that _toc.yml lists; one in chapters/ that it does not list is an error."""
     listed = [page for page in pages() if page.suffix == ".ipynb"]
+    for path in listed:
+        if path.parts[0] != "chapters":
+            raise BookError(f"{path}: notebooks stand in chapters/, where outputs are compared")
+        read(path)
     for path in sorted(Path("chapters").rglob("*.ipynb")):
         if path not in listed and ".ipynb_checkpoints" not in path.parts:
             raise BookError(f"{path} is not in _toc.yml: list it, or move it out of chapters/")
     return listed
+
+
+def read_yaml(path: Path) -> dict:
+    """Read a file of settings."""
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise BookError(f"{path} is not valid YAML: {str(error).replace(chr(10), ' ')}") from None
+    if not isinstance(found, dict):
+        raise BookError(f"{path} should hold names with values, not {type(found).__name__}")
+    return found
 
 
 def read(path: Path) -> NotebookNode:
@@ -86,9 +105,10 @@ def write(path: Path, text: str) -> None:
             file.write(text)
         os.chmod(name, 0o644)
         os.replace(name, path)
-    except BaseException:
+    except OSError as error:  # a full disk names no file
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    finally:
         Path(name).unlink(missing_ok=True)
-        raise
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
@@ -97,7 +117,7 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
 
 def address() -> str:
     """The repository's address, which stands in _config.yml alone."""
-    return yaml.safe_load(Path("_config.yml").read_text(encoding="utf-8"))["repository"]["url"]
+    return read_yaml(Path("_config.yml"))["repository"]["url"]
 
 
 def tags(cell: NotebookNode) -> list[str]:
@@ -107,8 +127,9 @@ def tags(cell: NotebookNode) -> list[str]:
 def defaults(notebook: NotebookNode) -> list[str]:
     """Names of the parameters that the notebook's `parameters` cell sets."""
     sources = [cell.source for cell in code_cells(notebook) if "parameters" in tags(cell)]
-    assigned = [node for s in sources for node in ast.parse(s).body if isinstance(node, ast.Assign)]
-    return [target.id for node in assigned for target in node.targets]
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    return [name.id for name in names if isinstance(name.ctx, ast.Store)]
 
 
 def key(notebook: NotebookNode, parameters: dict) -> str:

@@ -14,7 +14,10 @@ from nbval.plugin import IPyNbCell, IPyNbFile, coalesce_streams
 
 from tools import book
 
-NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|\bnan\b|\binf\b)", re.I)
+NUMBER = re.compile(  # a full stop at the end of a sentence is no decimal point
+    r"([-+]?(?:\d+\.\d+|\d+\.(?!\s*(?:$|[^\W\d]))|\d+|\.\d+)(?:e[-+]?\d+)?|\bnan\b|\binf\b)",
+    re.I | re.M,
+)
 PADDING = re.compile(r"(?<=\[) +| +(?= )")  # of printed tensors: one more digit moves it
 
 
@@ -35,8 +38,8 @@ class Text(str):
         return None
 
     def _close(self, a: str, b: str) -> bool:
-        is_float = re.search(r"[.e]", a + b, re.I) is not None
-        return is_float and math.isclose(float(a), float(b), rel_tol=self.rtol, abs_tol=1e-6)
+        are_floats = all(re.search(r"[.en]", number, re.I) for number in (a, b))
+        return are_floats and math.isclose(float(a), float(b), rel_tol=self.rtol, abs_tol=1e-6)
 
     def __eq__(self, other):
         return self.difference(other) is None

@@ -17,7 +17,6 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExec
 from pathlib import Path
 
 import nbformat
-import yaml
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
@@ -45,8 +44,11 @@ def main() -> int:
     limits = dict(LIMITS[options.profile])
     limits["cell"] = options.cell_limit or limits["cell"]
     limits["notebook"] = options.notebook_limit or limits["notebook"]
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, signal.default_int_handler)
+    if options.jobs < 1:
+        parser.error("--jobs takes a number of notebooks, 1 or more")
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the last is not there on Windows
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     jobs = _jobs(options.profile)
     Path("_build").mkdir(exist_ok=True)
     old = old_records()
@@ -69,6 +71,8 @@ def main() -> int:
                     records[str(path)] = record
         except KeyboardInterrupt:
             console.print("stopped: every kernel was ended; finished notebooks are kept")
+            if options.profile == "quick":
+                _report(jobs, records)
             return 130
     if options.profile == "quick":
         _report(jobs, records)
@@ -85,13 +89,17 @@ def _jobs(profile: str) -> dict[Path, dict]:
     listed = book.notebooks()
     if profile == "quick":
         return {path: {} for path in listed}
-    chosen = yaml.safe_load(Path("chapters/full.yml").read_text(encoding="utf-8")) or {}
+    chosen = book.read_yaml(Path("chapters/full.yml"))
     jobs = {}
+    if not chosen:
+        raise book.BookError("chapters/full.yml names no section yet, so there is nothing to run")
     for name, parameters in chosen.items():
         path = Path("chapters", f"{name}.ipynb")
         if path not in listed:
             raise book.BookError(f"chapters/full.yml names {name}, which _toc.yml does not list")
         known = book.defaults(book.read(path))
+        if not isinstance(parameters, dict):
+            raise book.BookError(f"chapters/full.yml: {name} has no parameters with values")
         for parameter in parameters:
             if parameter not in known:
                 has = ", ".join(known) or "none"
@@ -132,14 +140,16 @@ def _run(
 ) -> Iterator[tuple[Path, dict]]:
     """Run the jobs; yields each notebook with its record as it ends."""
     futures: dict[Future, tuple[Path, str]] = {}
-    for path, parameters in jobs.items():
-        source = path.read_text(encoding="utf-8")
-        future = executor.submit(run_notebook, source, str(path.parent), parameters, limits, stop)
-        futures[future] = path, source
-    pending, done = set(futures), 0
+    pending, done = set(), 0
     live = Live(console=console, transient=True) if console.is_terminal else None
     with live or contextlib.nullcontext():
         try:
+            for path, parameters in jobs.items():
+                source = path.read_text(encoding="utf-8")
+                arguments = (source, str(path.parent), parameters, limits, stop)
+                future = executor.submit(run_notebook, *arguments)
+                futures[future] = path, source
+                pending.add(future)
             while pending:
                 ended, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
                 for future in ended:
@@ -169,7 +179,8 @@ def _outcome(future: Future, source: str) -> dict:
         return future.result()
     except Exception as error:
         said = f"its worker failed: {type(error).__name__}: {error}"
-        return {"notebook": source, "status": "killed", "error": said, "seconds": 0.0}
+        record = {"notebook": source, "status": "killed", "error": said}
+        return record | {"seconds": 0.0, "peak_mb": 0}
 
 
 def _save(path: Path, record: dict, profile: str) -> None:

@@ -32,7 +32,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     stage(options.committed)
-    staged = _digest(STAGE)
+    staged = _digest(STAGE, Path("requirements.txt"))
     if _rendered() != staged:
         STAMP.unlink(missing_ok=True)
         _build()
@@ -98,8 +98,9 @@ def _executed(runs: dict[Path, NotebookNode]) -> str:
         return "\n".join([*lines, "The outputs were taken as committed: nothing was executed.", ""])
     total = sum(run.seconds for run in runs.values())
     lines += [
-        f"{len(runs)} notebooks took {total:.0f} seconds of computing, each on one thread. The "
-        "published site shows outputs that agreed with the committed ones. Executed with:",
+        f"{len(runs)} notebooks took {total:.0f} seconds of computing, each on one thread. "
+        "`make test` compares their outputs with the committed ones, and the published site "
+        "is rendered from a run that passed. Executed with:",
         "",
         *sorted({f"- {_versions(run)}, {run.hardware}" for run in runs.values()}),
         "",
@@ -116,10 +117,10 @@ def _title(path: Path) -> str:
     return book.read(path).cells[0].source.splitlines()[0].removeprefix("# ")
 
 
-def _digest(folder: Path) -> str:
+def _digest(folder: Path, *others: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    for path in [*sorted(p for p in folder.rglob("*") if p.is_file()), *others]:
+        digest.update(str(path).encode() + path.read_bytes())
     return digest.hexdigest()
 
 
@@ -140,12 +141,18 @@ def _build() -> None:
     if built.returncode != 0:
         said = re.sub(r"\x1b\[[0-9;]*m", "", LOG.read_text(encoding="utf-8"))
         told = [line for line in said.splitlines() if re.search("WARNING|ERROR|Error:", line)]
-        told = [line.replace(f"{STAGE.resolve()}/", "") for line in told or said.splitlines()[-10:]]
+        told = [_placed(line) for line in told or said.splitlines()[-10:]]
         message = "\n  ".join([f"Jupyter Book warned or failed (all of it: {LOG}):", *told])
         raise book.BookError(message)
     shutil.rmtree(HTML, ignore_errors=True)
     (SPHINX / "_build/html").replace(HTML)
     print(f"rendered {len(list(HTML.rglob('*.html')))} pages in {time.time() - started:.0f} s")
+
+
+def _placed(line: str) -> str:
+    """A line of Sphinx, with its cell as a reader counts it: MyST-NB says cell * 10000 + line."""
+    line = line.replace(f"{STAGE.resolve()}/", "")
+    return re.sub(r"\.ipynb:(\d+)\d{4}:", r".ipynb: cell \1:", line)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ ENDING = ["Where it goes wrong", "In practice", "Summary", "Exercises", "Further
 ENDING += ["Solutions"]
 HTML = {"details", "summary", "b", "br", "sub", "sup", "kbd"}
 INLINE_MATH = re.compile(r"(?<![\\$])\$(?!\$)((?:[^$\\]|\\.)*)\$(?!\$)", re.S)
-EXERCISE = re.compile(r"^\*\*(\d+)\.\*\* ★{1,3} .*?\[Solution\]\(#solution-(\d+)\)", re.M | re.S)
+EXERCISE = re.compile(
+    r"^\*\*(\d+)\.\*\* ★{1,3} (?:(?!^\*\*\d).)*?\[Solution\]\(#solution-(\d+)\)", re.M | re.S
+)
 CODE_LINES, DRAWING_LINES, WORDS = 25, 45, (2000, 4000)
 
 
@@ -34,7 +36,11 @@ def main() -> int:
 
 def faults(notebook: NotebookNode) -> list[str]:
     """What a section does against the rules, each with its place."""
-    whole = (_form, _anatomy, _exercises, _cells_in_row)
+    whole = (_form, _anatomy, _exercises, _solutions, _cells_in_row)
+    if not notebook.cells:
+        return ["an empty notebook"]
+    if any(cell.cell_type == "raw" for cell in notebook.cells):
+        return ["a raw cell: make it Markdown or code"]
     found = [fault for rule in whole for fault in rule(notebook)]
     for number, cell in enumerate(notebook.cells, 1):
         rules = (_folds, _math, _html) if cell.cell_type == "markdown" else (_code, _outputs)
@@ -48,10 +54,10 @@ def _form(notebook: NotebookNode) -> Iterator[str]:
     code = book.code_cells(notebook)
     if not code or "setup" not in book.tags(code[0]):
         yield "the first code cell is not the setup cell (tag `setup`)"
-    elif "import" not in code[1].source or "manual_seed(" not in code[1].source:
+    elif len(code) < 2 or "import" not in code[1].source or "manual_seed(" not in code[1].source:
         yield "the second code cell does not import and seed"
     if fault := book.incomplete(notebook):
-        yield fault
+        yield f"{fault}: run `make accept`"
 
 
 def _anatomy(notebook: NotebookNode) -> Iterator[str]:
@@ -66,7 +72,6 @@ def _anatomy(notebook: NotebookNode) -> Iterator[str]:
         yield "the first cell lacks a line `Builds on ...`"
     if re.findall(r"^## (.*)$", text, re.M)[-len(ENDING) :] != ENDING:
         yield f"the last headings are not: {', '.join(ENDING)}"
-        return
     if not 3 <= _bullets(_part(text, "Summary")) <= 6:
         yield "the summary has not 3 to 6 bullets"
     further = _part(text, "Further reading")
@@ -81,7 +86,11 @@ def _anatomy(notebook: NotebookNode) -> Iterator[str]:
 
 def _exercises(notebook: NotebookNode) -> Iterator[str]:
     text = _markdown(notebook)
-    asked = [number for number, _ in EXERCISE.findall(_part(text, "Exercises"))]
+    posed = _part(text, "Exercises")
+    asked = [number for number, _ in EXERCISE.findall(posed)]
+    for number in re.findall(r"^\*\*(\d+)\.\*\*", posed, re.M):
+        if number not in asked:
+            yield f"exercise {number} has no ★, or no link [Solution](#solution-{number})"
     solved = re.findall(r"^### Solution (\d+)$", _part(text, "Solutions"), re.M)
     if asked != [str(k + 1) for k in range(len(asked))] or not 5 <= len(asked) <= 9:
         yield "exercises are not 5 to 9, numbered, starred, each linked to its solution"
@@ -90,6 +99,21 @@ def _exercises(notebook: NotebookNode) -> Iterator[str]:
     back = _part(text, "Solutions").count("[Back to the exercises](#exercises)")
     if back != len(solved):
         yield f"{len(solved)} solutions, of which {back} link back to the exercises"
+
+
+def _solutions(notebook: NotebookNode) -> Iterator[str]:
+    solution, code = None, {}
+    for number, cell in enumerate(notebook.cells, 1):
+        if cell.cell_type == "markdown":
+            found = re.findall(r"^### (Solution \d+)$", cell.source, re.M)
+            solution = found[-1] if found else solution
+        elif solution:
+            code[solution] = code.get(solution, "") + cell.source
+            if "hide-cell" not in book.tags(cell):
+                yield f"cell {number}: code of a solution stands open: tag it hide-cell"
+    for solution, source in code.items():
+        if "assert" not in source:
+            yield f"{solution} asserts nothing"
 
 
 def _cells_in_row(notebook: NotebookNode) -> Iterator[str]:
@@ -105,9 +129,9 @@ def _folds(cell: NotebookNode) -> Iterator[str]:
     text = cell.source
     if text.count("<details>") != text.count("</details>"):
         yield "<details> does not close in its cell"
-    if re.search(r"</summary>(?!\s*\n\s*\n)", text) or re.search(r"[^\n]\n</details>", text):
+    if re.search(r"</summary>(?!\s*\n\s*\n)", text) or re.search(r"[^\n]\n?</details>", text):
         yield "no blank line after </summary> or before </details>: what is folded stays raw"
-    if re.search(r"<summary>[^<]*(?:<b>[^<]*</b>[^<]*)?\$", text):
+    if re.search(r"<summary>(?:(?!</summary>).)*\$", text, re.S):
         yield "math in <summary> stays raw"
     if any(re.search(r"^#+ ", fold, re.M) for fold in _FOLD.findall(text)):
         yield "a heading inside <details> breaks the page's outline"
@@ -124,24 +148,33 @@ def _math(cell: NotebookNode) -> Iterator[str]:
             yield f"a single dollar sign in {paragraph[:40]!r}: write \\$"
         if any(span != span.strip() for span in spans):
             yield f"math that begins or ends with a space, or two amounts of dollars: {spans}"
-        if paragraph.lstrip().startswith("|") and any("|" in span for span in spans):
+        behind = [paragraph[found.end() :][:1] for found in INLINE_MATH.finditer(paragraph)]
+        if any(letter.isdigit() for letter in behind):
+            yield "a digit right behind math: two amounts of dollars?"
+        rows = "\n".join(line for line in paragraph.splitlines() if line.lstrip().startswith("|"))
+        if any("|" in span for span in INLINE_MATH.findall(rows)):
             yield r"| in the math of a table ends its column: write \lvert ... \rvert"
 
 
 def _html(cell: NotebookNode) -> Iterator[str]:
     text = re.sub(r"```.*?```|`[^`\n]*`", "", cell.source, flags=re.S)
-    used = set(re.findall(r"</?([A-Za-z][A-Za-z0-9]*)[^>]*>", _without_math(text)))
+    used = set(re.findall(r"</?([A-Za-z][A-Za-z0-9]*)(?=[\s/>])[^>]*>", _without_math(text)))
     if used - HTML:
         yield f"raw HTML: {', '.join(sorted(used - HTML))}"
-    if re.search(r"^(?:`{3,}|:{3,})\{|\{[a-z:-]+\}`", cell.source, re.M):
+    if re.search(r"!\[", text):
+        yield "a picture in Markdown: figures are drawn by code, with alt text"
+    spans = re.sub(r"(?<!`)`(?!`)[^`\n]*`", "\0", cell.source)
+    if re.search(r"^\s*(?:`{3,}|~{3,}|:{3,})\{|\{[a-z:-]+\}\0|^\([\w-]+\)=\s*$", spans, re.M):
         yield "a MyST directive or role, which shows raw in Jupyter, on GitHub and on Colab"
 
 
 def _code(cell: NotebookNode) -> Iterator[str]:
     cell_tags = book.tags(cell)
     for tag in cell_tags:
-        if tag not in TAGS and not re.fullmatch(r"nbval-rtol-[0-9.e-]+", tag):
+        if tag not in TAGS and not re.fullmatch(r"nbval-rtol-[1-9]e-[1-9]", tag):
             yield f"unknown tag {tag!r}"
+    if re.search(r"^\s*#\s*(?:NBVAL_|PYTEST_VALIDATE)", cell.source, re.M | re.I):
+        yield "a comment for nbval: use a tag"
     lines = len(cell.source.splitlines())
     limit = DRAWING_LINES if {"hide-cell", "hide-input"} & set(cell_tags) else CODE_LINES
     if lines > limit:
@@ -161,7 +194,8 @@ def _outputs(cell: NotebookNode) -> Iterator[str]:
     if any(output.get("name") == "stderr" for output in cell.outputs):
         yield "writes to stderr (a warning?)"
     shown = "".join(output.get("text") or "" for output in cell.outputs)
-    shown += "".join(str(o.get("data", {}).get("text/plain", "")) for o in cell.outputs)
+    data = [item for output in cell.outputs for item in output.get("data", {}).items()]
+    shown += "".join(str(value) for kind, value in data if kind.startswith("text/"))
     if re.search(r"\bat 0x[0-9a-f]+|<[\w.]+ object|<matplotlib", shown):
         yield "shows an object's address or repr"
     if re.search(r"(?<![\w.])/(?:tmp|home|root|work|Users)/", shown):

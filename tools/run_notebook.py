@@ -23,7 +23,8 @@ from nbformat import NotebookNode
 
 from tools import book
 
-ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "VECLIB_MAXIMUM")}
+QUICK = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "VECLIB_MAXIMUM")}
+QUICK |= {"CUDA_VISIBLE_DEVICES": ""}  # the quick profile computes on one core, everywhere
 LIBRARIES = ("torch", "torchvision", "numpy", "pandas", "matplotlib")
 KILLED = 138  # papermill's exit status where the kernel died
 PORT_TAKEN = re.compile(r"Address already in use|Kernel didn't respond|Kernel died before replying")
@@ -82,7 +83,7 @@ def _attempt(source: str, folder: str, parameters: dict, limits: dict, stop: Eve
         "peak_mb": round(peak / 2**20),
         "date": time.strftime("%Y-%m-%d", time.gmtime(started)),
         "versions": {"python": platform.python_version(), **_versions()},
-        "hardware": _hardware(),
+        "hardware": _hardware(gpu=limits["threads"] != 1),
         "port_taken": status == "killed" and PORT_TAKEN.search(said) is not None,
     }
 
@@ -90,7 +91,7 @@ def _attempt(source: str, folder: str, parameters: dict, limits: dict, stop: Eve
 def _environment(threads: int | None) -> dict:
     env = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"}  # the kernel's own is wanted
     env |= {"JUPYTER_PREFER_ENV_PATH": "1", "PYTHONHASHSEED": "0"}
-    return env | (ONE_THREAD if threads == 1 else {})
+    return env | (QUICK if threads == 1 else {})
 
 
 def _watch(process: psutil.Popen, deadline: float, stop: Event) -> tuple[str | None, int]:
@@ -144,7 +145,8 @@ def _diagnose(
     if returncode == KILLED or "DeadKernelError" in said:
         return "killed", f"{_last_cell(notebook)}: its kernel died (out of memory, or killed)"
     if returncode != 0:
-        return "killed", "\n".join(["papermill failed:", *said.splitlines()[-6:]])
+        lines = [line for line in said.splitlines() if "[IPKernelApp]" not in line][-6:]
+        return "killed", "\n".join([f"papermill ended with status {returncode}:", *lines])
     if fault := book.incomplete(notebook):
         return "killed", fault
     return "ok", None
@@ -174,11 +176,12 @@ def _versions() -> dict:
     return found
 
 
-def _hardware() -> str:
-    """The accelerator if there is one, else the processor."""
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-        return subprocess.check_output(query, text=True, stderr=subprocess.DEVNULL).splitlines()[0]
+def _hardware(gpu: bool) -> str:
+    """The accelerator if there is one and it was used, else the processor."""
+    if gpu:
+        with contextlib.suppress(OSError, subprocess.SubprocessError, IndexError):
+            query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+            return subprocess.check_output(query, text=True, timeout=20).splitlines()[0]
     with contextlib.suppress(OSError, StopIteration):
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))

@@ -40,18 +40,30 @@ def tidy(notebook: NotebookNode) -> NotebookNode:
     notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     notebook.nbformat_minor = 5
     for cell in notebook.cells:
+        if "setup" in book.tags(cell):
+            cell.source = SETUP.format(address=book.address())
+            cell.metadata["tags"] = ["setup", "hide-cell"]
         kept = {k: cell.metadata[k] for k in ("tags", "mystnb") if cell.metadata.get(k)}
         if {"hide-input", "hide-cell"} & set(kept.get("tags", [])):
             kept["jupyter"] = {"source_hidden": True}  # JupyterLab's way to say it
         cell.metadata = nbformat.from_dict(kept)
-        cell.pop("attachments", None)
-        if "setup" in book.tags(cell):
-            cell.source = SETUP.format(address=book.address())
     for cell in book.code_cells(notebook):
+        cell.outputs = _joined(cell.outputs)
         for output in cell.outputs:
             if "metadata" in output:
                 output.metadata = NotebookNode()
     return notebook
+
+
+def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """The outputs, with neighbouring pieces of a stream, cut by chance, put together."""
+    joined = []
+    for output in outputs:
+        if joined and output.get("name") and output.get("name") == joined[-1].get("name"):
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 if __name__ == "__main__":
