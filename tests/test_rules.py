@@ -236,6 +236,7 @@ def test_planted_fault_is_named(section, fault):
 
 
 def test_what_is_allowed_is_not_a_fault(section):
+    say("```\n# a comment, $HOME\n```")(section)
     say("A link <https://pytorch.org> and `{a}` in code.")(section)
     say("Shapes $n$, $m$, `$HOME`, $5 \\cdot 3$, $$\\begin{aligned}a\\end{aligned}$$")(section)
     code("x", stream("0.25"), tags=["nbval-rtol-5e-2"])(section)

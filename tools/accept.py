@@ -1,4 +1,4 @@
-"""Make the executed outputs the committed ones: `python -m tools.accept [NOTEBOOK ...]`.
+"""Make the executed outputs the committed ones: `python -m tools.accept`.
 
 With --show, print by nbdime what would change, and write nothing.
 """
@@ -18,11 +18,10 @@ from tools import book, tidy
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all that changed")
     parser.add_argument("--show", action="store_true", help="print the differences, write nothing")
     options = parser.parse_args()
     changed = 0
-    for path in options.notebooks or book.notebooks():
+    for path in book.notebooks():
         text = tidy.text(_accepted(path))
         if text == path.read_text(encoding="utf-8"):
             continue

@@ -8,6 +8,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -113,6 +114,18 @@ def write(path: Path, text: str) -> None:
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def markdown(notebook: NotebookNode) -> str:
+    """All Markdown of a notebook."""
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    return "\n\n".join(texts) + "\n"
+
+
+def part(text: str, heading: str) -> str:
+    """What stands below a heading of the second level."""
+    found = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+    return found[1] if found else ""
 
 
 def address() -> str:

@@ -83,10 +83,9 @@ def _references(notebooks: list[Path]) -> str:
     """The references page: the lists of *Further reading* of all sections, in their order."""
     lines = ["# References", "", "The works that the sections name under *Further reading*.", ""]
     for path in notebooks:
-        text = "\n\n".join(c.source for c in book.read(path).cells if c.cell_type == "markdown")
-        listed = re.search(r"^## Further reading\n(.*?)(?=^## |\Z)", text + "\n", re.M | re.S)
+        listed = book.part(book.markdown(book.read(path)), "Further reading")
         if listed:
-            lines += [f"## {_title(path)}", "", listed[1].strip(), ""]
+            lines += [f"## {_title(path)}", "", listed.strip(), ""]
             lines += [f"From [{_title(path)}](../{path.as_posix()}).", ""]
     return "\n".join(lines)
 

@@ -61,9 +61,9 @@ def _form(notebook: NotebookNode) -> Iterator[str]:
 
 
 def _anatomy(notebook: NotebookNode) -> Iterator[str]:
-    text = _markdown(notebook)
+    text = book.markdown(notebook)
     first = notebook.cells[0].source
-    if not first.startswith("# ") or len(re.findall(r"^# ", text, re.M)) != 1:
+    if not first.startswith("# ") or len(re.findall(r"^# ", _unfenced(text), re.M)) != 1:
         yield "a section has one title, at its start"
     able = re.search(r"\*\*What you will be able to do\*\*\n\n((?:[-*] .*\n(?:  .*\n)*)+)", first)
     if not able or not 3 <= _bullets(able[1]) <= 5:
@@ -72,9 +72,9 @@ def _anatomy(notebook: NotebookNode) -> Iterator[str]:
         yield "the first cell lacks a line `Builds on ...`"
     if re.findall(r"^## (.*)$", text, re.M)[-len(ENDING) :] != ENDING:
         yield f"the last headings are not: {', '.join(ENDING)}"
-    if not 3 <= _bullets(_part(text, "Summary")) <= 6:
+    if not 3 <= _bullets(book.part(text, "Summary")) <= 6:
         yield "the summary has not 3 to 6 bullets"
-    further = _part(text, "Further reading")
+    further = book.part(text, "Further reading")
     if not 2 <= _bullets(further) <= 5 or further.count("](http") < _bullets(further):
         yield "further reading has not 2 to 5 bullets, each with a link"
     words = len(re.findall(r"\w[\w'’-]*", _prose(text)))
@@ -85,18 +85,18 @@ def _anatomy(notebook: NotebookNode) -> Iterator[str]:
 
 
 def _exercises(notebook: NotebookNode) -> Iterator[str]:
-    text = _markdown(notebook)
-    posed = _part(text, "Exercises")
+    text = book.markdown(notebook)
+    posed = book.part(text, "Exercises")
     asked = [number for number, _ in EXERCISE.findall(posed)]
     for number in re.findall(r"^\*\*(\d+)\.\*\*", posed, re.M):
         if number not in asked:
             yield f"exercise {number} has no ★, or no link [Solution](#solution-{number})"
-    solved = re.findall(r"^### Solution (\d+)$", _part(text, "Solutions"), re.M)
+    solved = re.findall(r"^### Solution (\d+)$", book.part(text, "Solutions"), re.M)
     if asked != [str(k + 1) for k in range(len(asked))] or not 5 <= len(asked) <= 9:
         yield "exercises are not 5 to 9, numbered, starred, each linked to its solution"
     if asked != solved or any(a != b for a, b in EXERCISE.findall(text)):
         yield f"exercises {', '.join(asked)} but solutions {', '.join(solved)}"
-    back = _part(text, "Solutions").count("[Back to the exercises](#exercises)")
+    back = book.part(text, "Solutions").count("[Back to the exercises](#exercises)")
     if back != len(solved):
         yield f"{len(solved)} solutions, of which {back} link back to the exercises"
 
@@ -133,12 +133,12 @@ def _folds(cell: NotebookNode) -> Iterator[str]:
         yield "no blank line after </summary> or before </details>: what is folded stays raw"
     if re.search(r"<summary>(?:(?!</summary>).)*\$", text, re.S):
         yield "math in <summary> stays raw"
-    if any(re.search(r"^#+ ", fold, re.M) for fold in _FOLD.findall(text)):
+    if any(re.search(r"^#+ ", fold, re.M) for fold in _FOLD.findall(_unfenced(text))):
         yield "a heading inside <details> breaks the page's outline"
 
 
 def _math(cell: NotebookNode) -> Iterator[str]:
-    text = re.sub(r"```.*?```|`[^`\n]*`", "", cell.source, flags=re.S)
+    text = re.sub(r"`[^`\n]*`", "", _unfenced(cell.source))
     text = re.sub(r"\$\$.*?\$\$", "", text, flags=re.S)
     if re.search(r"\\begin\{", INLINE_MATH.sub("", text)):
         yield r"\begin{...} outside $$ ... $$"
@@ -157,7 +157,7 @@ def _math(cell: NotebookNode) -> Iterator[str]:
 
 
 def _html(cell: NotebookNode) -> Iterator[str]:
-    text = re.sub(r"```.*?```|`[^`\n]*`", "", cell.source, flags=re.S)
+    text = re.sub(r"`[^`\n]*`", "", _unfenced(cell.source))
     used = set(re.findall(r"</?([A-Za-z][A-Za-z0-9]*)(?=[\s/>])[^>]*>", _without_math(text)))
     if used - HTML:
         yield f"raw HTML: {', '.join(sorted(used - HTML))}"
@@ -218,17 +218,6 @@ def _has_figure(cell: NotebookNode) -> bool:
 _FOLD = re.compile(r"<details>.*?</details>", re.S)
 
 
-def _markdown(notebook: NotebookNode) -> str:
-    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    return "\n\n".join(texts) + "\n"
-
-
-def _part(text: str, heading: str) -> str:
-    """What stands below a heading of the second level."""
-    found = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
-    return found[1] if found else ""
-
-
 def _bullets(text: str) -> int:
     return len(re.findall(r"^[-*] ", text, re.M))
 
@@ -236,9 +225,12 @@ def _bullets(text: str) -> int:
 def _prose(text: str) -> str:
     """The words a reader reads first: no folds, solutions, code, mathematics or link targets."""
     text = re.sub(r"^## Solutions\n.*", "", text, flags=re.M | re.S)
-    text = re.sub(r"```.*?```", "", _FOLD.sub("", text), flags=re.S)
-    text = re.sub(r"`[^`\n]*`", "code", text)
+    text = re.sub(r"`[^`\n]*`", "code", _unfenced(_FOLD.sub("", text)))
     return re.sub(r"\]\([^)]*\)", "]", _without_math(text))
+
+
+def _unfenced(text: str) -> str:
+    return re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.M | re.S)
 
 
 def _without_math(text: str) -> str:
