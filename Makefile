@@ -12,11 +12,11 @@ READY := $(VENV)/ready
 help: ## list the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-book: $(READY) ## execute what changed, render the website, print the page to open
+book: data ## execute what changed, render the website, print the page to open
 	@$(PY) -m tools.execute
 	@$(PY) -m tools.render
 
-test: $(READY) ## everything: d2lib, the rules, every output, the site in a browser
+test: data ## everything: d2lib, the rules, every output, the site in a browser
 	@failed=0; \
 	$(PY) -m tools.execute || failed=1; \
 	$(PY) -m tools.render || failed=1; \
@@ -31,7 +31,7 @@ html: $(READY) ## render the outputs as committed, without executing
 lab: $(READY) ## open the notebooks in JupyterLab
 	@$(PY) -m jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) chapters
 
-execute: $(READY) ## execute the notebooks that changed
+execute: data ## execute the notebooks that changed
 	@$(PY) -m tools.execute
 
 diff: execute ## show how executed outputs differ from the committed ones
@@ -45,10 +45,10 @@ tidy: $(READY) ## format code and notebooks, write the repository's address into
 	@$(PY) -m ruff format -q .
 	@$(PY) -m tools.tidy
 
-data: $(READY) ## fetch the data sets (no section needs one yet)
-	@echo "no section needs a data set that has to be fetched"
+data: $(READY) ## have Fashion-MNIST in the cache: from a mirror, or from Debian's package
+	@$(PY) -m tools.data
 
-full: $(READY) ## run the full-size experiments of chapters/full.yml and record their results
+full: data ## run the full-size experiments of chapters/full.yml and record their results
 	@$(PY) -m tools.execute --profile full --jobs 1
 
 lint: $(READY) ## check code, notebooks and workflow files

@@ -1,9 +1,61 @@
 """The thin helper of Runnable Deep Learning: what a section teaches, the next ones import."""
 
-from d2lib.plotting import plot, set_axes, set_figsize, use_svg_display
+from d2lib.board import History, ProgressBoard
+from d2lib.core import Classifier, HyperParameters, Module, Trainer, add_to_class
+from d2lib.datasets import (
+    DataModule,
+    FashionMNIST,
+    LabelledImages,
+    SyntheticRegressionData,
+    TensorLoader,
+)
+from d2lib.models import (
+    SGD,
+    LinearRegression,
+    LinearRegressionScratch,
+    SoftmaxRegression,
+    SoftmaxRegressionScratch,
+    WeightDecay,
+    WeightDecayScratch,
+    confusion_matrix,
+    cross_entropy,
+    l2_penalty,
+    softmax,
+)
+from d2lib.plotting import plot, set_axes, set_figsize, show_images, use_svg_display
 
-__version__ = "0.1.0"
-__all__ = ["plot", "plt", "set_axes", "set_figsize", "use_svg_display"]
+__version__ = "0.2.0"
+__all__ = [
+    "SGD",
+    "Classifier",
+    "DataModule",
+    "FashionMNIST",
+    "History",
+    "HyperParameters",
+    "LabelledImages",
+    "LinearRegression",
+    "LinearRegressionScratch",
+    "Module",
+    "ProgressBoard",
+    "SoftmaxRegression",
+    "SoftmaxRegressionScratch",
+    "SyntheticRegressionData",
+    "TensorLoader",
+    "Trainer",
+    "WeightDecay",
+    "WeightDecayScratch",
+    "add_to_class",
+    "confusion_matrix",
+    "cross_entropy",
+    "l2_penalty",
+    "plot",
+    "plt",
+    "set_axes",
+    "set_figsize",
+    "show_images",
+    "softmax",
+    "use_svg_display",
+]
 
 _SAME_IN_TORCH = """abs arange argmax bfloat16 concat cos cosh exp eye float32 float64 int32 int64
     linspace log matmul meshgrid normal ones ones_like rand randn reshape sigmoid sin sinh stack
@@ -21,6 +73,24 @@ _ALIASES = {name: f"torch.{name}" for name in _SAME_IN_TORCH.split()} | {
     "to": "X.to(device)",
     "transpose": "X.T",
 }
+_TRAIN = "Trainer(max_epochs).fit(model, data), which returns a History"
+_OLD = dict.fromkeys(("train_ch3", "train_ch6", "train_epoch_ch3", "train_2d"), _TRAIN) | {
+    "Accumulator": "History, which Trainer.fit returns: it averages over examples",
+    "Animator": "ProgressBoard, or History.plot",
+    "Timer": "History.seconds, or time.perf_counter",
+    "cpu": "torch.device('cpu')",
+    "evaluate_accuracy": "history['val_acc'], or Classifier.accuracy",
+    "evaluate_loss": "history['val_loss']",
+    "get_fashion_mnist_labels": "FashionMNIST.text_labels",
+    "gpu": "torch.device('cuda', i)",
+    "linreg": "LinearRegressionScratch",
+    "load_array": "DataModule.get_tensorloader",
+    "load_data_fashion_mnist": "FashionMNIST(batch_size, resize)",
+    "sgd": "SGD",
+    "squared_loss": "LinearRegressionScratch.loss",
+    "synthetic_data": "SyntheticRegressionData(w, b)",
+    "try_gpu": "Trainer(max_epochs, device=...)",
+}
 
 
 def __getattr__(name: str):
@@ -31,4 +101,6 @@ def __getattr__(name: str):
         return matplotlib.pyplot
     if name in _ALIASES:
         raise AttributeError(f"d2lib has no {name!r}, an alias in D2L: use {_ALIASES[name]}")
+    if name in _OLD:
+        raise AttributeError(f"d2lib has no {name!r}, a name of older D2L: use {_OLD[name]}")
     raise AttributeError(f"module 'd2lib' has no attribute {name!r}; it has {', '.join(__all__)}")

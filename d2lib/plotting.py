@@ -82,6 +82,46 @@ def plot(
     set_axes(axes, xlabel, ylabel, xlim, ylim, xscale, yscale, legend)
 
 
+def show_images(
+    imgs: Sequence,
+    num_rows: int,
+    num_cols: int,
+    titles: Sequence[str] | None = None,
+    scale: float = 1.5,
+):
+    """Draw images in a grid, and return its axes, `(num_rows * num_cols,)`.
+
+    An image is a tensor on any device, an array or a PIL image: `(h, w)`, `(1, h, w)` or
+    `(3, h, w)`, `(h, w, 3)`. Images beyond the grid are left out, cells beyond the images empty;
+    `scale` is the side of a cell in inches.
+
+    Taught in `linear_classification/fashion_mnist`.
+    """
+    import matplotlib.pyplot as plt
+
+    use_svg_display()
+    size = (num_cols * scale, num_rows * scale)
+    _, grid = plt.subplots(num_rows, num_cols, figsize=size, squeeze=False, layout="constrained")
+    axes = grid.flatten()
+    for axis in axes:
+        axis.axis("off")
+    for number, (axis, image) in enumerate(zip(axes, imgs, strict=False)):
+        axis.imshow(_pixels(image), cmap="gray")
+        if titles is not None and number < len(titles):
+            axis.set_title(titles[number])
+    return axes
+
+
+def _pixels(image: Any) -> np.ndarray:
+    """An image as `imshow` takes it: `(h, w)` or `(h, w, 3)`."""
+    if hasattr(image, "detach"):
+        image = image.detach().cpu()
+    pixels = np.asarray(image)
+    if pixels.ndim == 3 and pixels.shape[0] in (1, 3) and pixels.shape[2] not in (1, 3):
+        pixels = pixels.transpose(1, 2, 0)
+    return pixels.squeeze(2) if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
+
+
 def _pair(X: Any, Y: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Series of x and of y, equally many and equally long."""
     if Y is None:

@@ -43,7 +43,7 @@ def test_pyplot_is_imported_on_first_use():
         ("arange", "use torch.arange"),
         ("reduce_sum", "use X.sum()"),
         ("numpy", r"use X.detach\(\).cpu\(\).numpy\(\)"),
-        ("no_such_name", "has no attribute 'no_such_name'; it has plot, "),
+        ("no_such_name", "has no attribute 'no_such_name'; it has SGD, "),
     ],
 )
 def test_a_name_that_is_not_there_says_what_to_use(name, advice):

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import textwrap
 
 import pytest
 
@@ -10,14 +11,45 @@ from tools import book
 
 
 def lesson_definitions() -> list[tuple[str, ast.AST]]:
+    """Functions and methods in cells tagged `d2lib`, by the name they have in d2lib."""
     found = []
     for path in book.notebooks():
         for cell in book.code_cells(book.read(path)):
             if "d2lib" in book.tags(cell):
-                nodes = ast.parse(cell.source).body
-                kinds = (ast.FunctionDef, ast.ClassDef)
-                found += [(f"{path.stem}:{n.name}", n) for n in nodes if isinstance(n, kinds)]
+                defined = definitions(ast.parse(cell.source))
+                found += [(f"{path.stem}:{name}", node) for name, node in defined]
     return found
+
+
+def definitions(tree: ast.Module) -> list[tuple[str, ast.AST]]:
+    """The functions of a cell; the methods of its classes; functions that `add_to_class` adds."""
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            methods = [part for part in node.body if isinstance(part, ast.FunctionDef)]
+            found += [(f"{node.name}.{method.name}", method) for method in methods]
+        elif isinstance(node, ast.FunctionDef):
+            found.append((attached_to(node) + node.name, node))
+    return found
+
+
+def attached_to(function: ast.FunctionDef) -> str:
+    """`Trainer.` for a function decorated with `@d2l.add_to_class(d2l.Trainer)`."""
+    for decorator in list(function.decorator_list):
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func).endswith("add_to_class"):
+            function.decorator_list.remove(decorator)
+            return ast.unparse(decorator.args[0]).removeprefix("d2l.") + "."
+    return ""
+
+
+def in_library(name: str):
+    """d2lib's function, private ones too, or method."""
+    modules = [d2lib, d2lib.board, d2lib.core, d2lib.datasets, d2lib.models, d2lib.plotting]
+    first, *rest = name.split(".")
+    thing = next(vars(module)[first] for module in modules if first in vars(module))
+    for part in rest:
+        thing = vars(thing)[part]
+    return thing
 
 
 class Bare(ast.NodeTransformer):
@@ -30,6 +62,9 @@ class Bare(ast.NodeTransformer):
         node.returns = None
         return node
 
+    def visit_AnnAssign(self, node):
+        return ast.Assign([node.target], node.value, lineno=0)
+
     def visit_arg(self, node):
         node.annotation = None
         return node
@@ -41,12 +76,32 @@ def bare(node: ast.AST) -> str:
 
 @pytest.mark.parametrize(("name", "definition"), lesson_definitions())
 def test_lesson_and_library_have_the_same_code(name, definition):
-    source = inspect.getsource(getattr(d2lib, definition.name))
+    source = textwrap.dedent(inspect.getsource(in_library(name.split(":")[1])))
     assert bare(definition) == bare(ast.parse(source).body[0])
 
 
 def test_another_body_is_noticed():
-    lesson = ast.parse("def f(x):\n    return x + 1").body[0]
-    library = 'def f(x: int) -> int:\n    """Add."""\n    return x + {}'
+    lesson = ast.parse("def f(x):\n    y = x\n    return y + 1").body[0]
+    library = 'def f(x: int) -> int:\n    """Add."""\n    y: int = x\n    return y + {}'
     assert bare(lesson) == bare(ast.parse(library.format(1)).body[0])
     assert bare(lesson) != bare(ast.parse(library.format(2)).body[0])
+
+
+def test_methods_are_found_in_classes_and_where_they_are_attached():
+    cell = """
+class Module(nn.Module):
+    def loss(self): ...
+
+@d2l.add_to_class(d2l.Trainer)
+def fit_epoch(self): ...
+
+@add_to_class(DataModule)
+def get_tensorloader(self): ...
+
+def plot(): ...
+"""
+    found = definitions(ast.parse(cell))
+    names = ["Module.loss", "Trainer.fit_epoch", "DataModule.get_tensorloader", "plot"]
+    assert [name for name, _ in found] == names
+    assert not found[1][1].decorator_list
+    assert in_library("_check_shapes").__name__ == "_check_shapes"

@@ -90,7 +90,7 @@ def _attempt(source: str, folder: str, parameters: dict, limits: dict, stop: Eve
 
 def _environment(threads: int | None) -> dict:
     env = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"}  # the kernel's own is wanted
-    env |= {"JUPYTER_PREFER_ENV_PATH": "1", "PYTHONHASHSEED": "0"}
+    env |= {"JUPYTER_PREFER_ENV_PATH": "1", "PYTHONHASHSEED": "0", "D2LIB_LIVE": "0"}
     return env | (QUICK if threads == 1 else {})
 
 

@@ -1,0 +1,136 @@
+"""Find or fetch the files of Fashion-MNIST, and check them. Plumbing: nothing to be learnt here."""
+
+import gzip
+import hashlib
+import os
+import zlib
+from pathlib import Path
+
+FILES = {  # the SHA-256 of each decompressed file: mirrors compress them in their own ways
+    "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+}
+MIRRORS = (
+    "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+    "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+)
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+PATIENCE = 20  # seconds without a byte after which a mirror is given up
+
+
+def cache(root: str | Path | None = None) -> Path:
+    """The folder that fetched files are kept in: `root`'s, or the user's."""
+    import pooch
+
+    return Path(root or pooch.os_cache("d2lib")).expanduser() / "fashion-mnist"
+
+
+def fashion_mnist(name: str, root: str | Path | None = None) -> bytes:
+    """The checked, decompressed content of one of FILES.
+
+    Looked for in `$D2LIB_DATA`, in the cache (`root`, or the user's) and in Debian's package, then
+    downloaded into the cache. Raises FileNotFoundError with what to do where all of that fails.
+    """
+    for folder in _folders(root):
+        if (content := _read(folder / name)) is not None and is_right(name, content):
+            return content
+    return _download(name, cache(root))
+
+
+def _folders(root: str | Path | None) -> list[Path]:
+    given = os.environ.get("D2LIB_DATA")
+    own = [Path(given).expanduser(), Path(given).expanduser() / "fashion-mnist"] if given else []
+    return [*own, cache(root), DEBIAN]
+
+
+def _read(path: Path) -> bytes | None:
+    """The content of `path`, or of its compressed form; None where neither can be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        try:
+            return gzip.decompress(path.with_name(f"{path.name}.gz").read_bytes())
+        except (OSError, EOFError, zlib.error):
+            return None
+
+
+def is_right(name: str, content: bytes) -> bool:
+    """Whether `content` is the published file."""
+    return hashlib.sha256(content).hexdigest() == FILES[name]
+
+
+def _download(name: str, folder: Path) -> bytes:
+    """Fetch one file into `folder`, once, however many processes ask for it."""
+    from filelock import FileLock
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock").acquire()
+    except OSError as error:
+        raise OSError(
+            f"Fashion-MNIST cannot be kept in {folder} ({error.strerror}): name a folder by"
+            " FashionMNIST(root=...), or one that holds the files by D2LIB_DATA"
+        ) from error
+    with lock:
+        content = _read(folder / name)  # another process may have fetched it meanwhile
+        if content is not None and is_right(name, content):
+            return content
+        return _from_mirrors(name, folder)
+
+
+def _from_mirrors(name: str, folder: Path) -> bytes:
+    failures = []
+    part = folder / f"{name}.gz.part"
+    for mirror in MIRRORS:
+        try:
+            content = _get(f"{mirror}{name}.gz", part)
+        except (OSError, EOFError, zlib.error) as error:
+            failures.append(f"{mirror}: {type(error).__name__}")
+            continue
+        finally:
+            part.unlink(missing_ok=True)
+        if not is_right(name, content):
+            failures.append(f"{mirror}: other bytes than the published file's")
+            continue
+        keep(name, content, folder)
+        return content
+    raise FileNotFoundError(_advice(name, folder, failures))
+
+
+def keep(name: str, content: bytes, folder: Path) -> None:
+    """Put a file into the cache, whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{name}.part"
+    part.write_bytes(content)
+    part.replace(folder / name)
+
+
+def _get(url: str, part: Path) -> bytes:
+    """The decompressed content behind `url`; a stall, an error page or half a file raises."""
+    import pooch
+
+    print(f"fetching {url}", flush=True)
+    pooch.HTTPDownloader(timeout=PATIENCE, progressbar=_has_tqdm())(url, str(part), None)
+    return gzip.decompress(part.read_bytes())
+
+
+def _has_tqdm() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("tqdm") is not None
+
+
+def _advice(name: str, folder: Path, failures: list[str]) -> str:
+    lines = [f"Fashion-MNIST's {name} is not there, and no mirror gave it:"]
+    lines += [f"  {failure}" for failure in failures]
+    lines += [
+        "Three ways to get the data:",
+        "  1. with a network, `make data` in the book's folder (or run this again);",
+        "  2. on Debian or Ubuntu, `apt-get install dataset-fashion-mnist`;",
+        f"  3. copy the four files {', '.join(FILES)}, as they are or as .gz,",
+        f"     into {folder}, or into a folder named by the environment variable D2LIB_DATA.",
+    ]
+    return "\n".join(lines)

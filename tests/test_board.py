@@ -1,0 +1,168 @@
+"""The progress board: points, lines, and where it shows them."""
+
+import numpy as np
+import pytest
+import torch
+from matplotlib import pyplot as plt
+
+import d2lib as d2l
+from d2lib import board as board_module
+
+
+@pytest.fixture
+def board(monkeypatch):
+    monkeypatch.setattr(board_module, "LIVE", False)
+    return d2l.ProgressBoard("x", display=False)
+
+
+def test_points_are_means_of_neighbours(board):
+    xs = np.arange(100) / 10
+    for x in xs:
+        board.draw(x, np.sin(x), "sin", every_n=2)
+        board.draw(x, np.cos(x), "cos", every_n=10)
+    assert len(board.data["sin"]) == 50
+    assert len(board.data["cos"]) == 10
+    for label, values, n in (("sin", np.sin(xs), 2), ("cos", np.cos(xs), 10)):
+        points = np.array(board.data[label])
+        np.testing.assert_allclose(points[:, 0], xs.reshape(-1, n).mean(1), atol=1e-12)
+        np.testing.assert_allclose(points[:, 1], values.reshape(-1, n).mean(1), atol=1e-12)
+
+
+def test_leftovers_are_flushed(board):
+    for x in range(5):
+        board.draw(x, 2 * x, "line", every_n=3)
+    assert board.data["line"] == [(1, 2)]
+    assert len(board.raw_points["line"]) == 2
+    board.flush()
+    assert board.data["line"] == [(1, 2), (3.5, 7)]
+
+
+def test_fewer_than_one_point_in_n_means_every_point(board):
+    for x in range(3):
+        board.draw(x, x, "line", every_n=0.2)
+    assert len(board.data["line"]) == 3
+
+
+def test_six_series_are_six_lines_however_often_they_are_drawn(board):
+    for x in range(200):
+        for k in range(6):
+            board.draw(x, k, f"series {k}")
+        figure = board.render()
+    assert len(figure.axes) == 1
+    lines = figure.axes[0].lines
+    assert [line.get_label() for line in lines] == [f"series {k}" for k in range(6)]
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 6
+
+
+def test_it_draws_on_the_axes_it_was_given():
+    figure, (left, right) = plt.subplots(1, 2)
+    board = d2l.ProgressBoard("x", fig=figure, axes=left, display=False)
+    board.draw(1, 2, "a")
+    board.draw(2, 3, "a")
+    board.render()
+    assert len(left.lines) == 1
+    assert len(right.lines) == 0
+    plt.close(figure)
+
+
+def test_no_figure_is_left_with_pyplot(board):
+    board.draw(0, 0, "a")
+    board.render()
+    assert plt.get_fignums() == []
+
+
+def test_what_is_drawn_is_bounded(board):
+    for x in range(4321):
+        board.draw(x, x, "long")
+    [line] = board.render().axes[0].lines
+    assert len(line.get_xdata()) <= 1000
+    assert len(board.data["long"]) == 4321
+
+
+def test_tensors_with_gradients_are_drawn(board):
+    w = torch.ones(1, requires_grad=True)
+    board.draw(0, (2 * w).sum(), "loss", every_n=2)
+    board.draw(1, (4 * w).sum(), "loss", every_n=2)
+    assert board.data["loss"] == [(0.5, 3.0)]
+
+
+def test_scales_and_limits_may_be_set_later(board):
+    board.draw(1, 10, "a")
+    board.yscale, board.xlim, board.ylabel = "log", [0, 5], "loss"
+    axes = board.render().axes[0]
+    assert (axes.get_yscale(), axes.get_xlim(), axes.get_ylabel()) == ("log", (0, 5), "loss")
+
+
+def test_outside_a_notebook_newest_values_are_printed(monkeypatch, capsys):
+    monkeypatch.setattr(board_module, "LIVE", True)
+    board = d2l.ProgressBoard("epoch")
+    for epoch in range(100):
+        board.draw(epoch + 1, 1 / (epoch + 1), "loss")
+    board.flush()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2  # the first, and the last; between them less than half a second
+    assert lines[-1] == "epoch 100: loss 0.01"
+
+
+def test_display_false_shows_nothing(monkeypatch, capsys):
+    monkeypatch.setattr(board_module, "LIVE", True)
+    board = d2l.ProgressBoard(display=False)
+    board.draw(1, 1, "a")
+    board.flush()
+    assert capsys.readouterr().out == ""
+
+
+CELL = """
+import time
+import d2lib as d2l
+board = d2l.ProgressBoard("x")
+for x in range({draws}):
+    board.draw(x, x * x, "square")
+    time.sleep({pause})
+"""
+
+
+@pytest.fixture(scope="module")
+def shown():
+    """The messages and the outputs of notebook cells, live and watched by nobody."""
+    from jupyter_client import KernelManager
+
+    def run(live: str, code: str) -> list[dict]:
+        manager = KernelManager(kernel_name="python3")
+        manager.start_kernel(env=board_module.os.environ | {"D2LIB_LIVE": live})
+        client = manager.client()
+        client.start_channels()
+        client.wait_for_ready(60)
+        messages = []
+
+        def keep(message):
+            messages.append(message)
+
+        client.execute_interactive(code, output_hook=keep, timeout=60)
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+        return [m for m in messages if "display_data" in m["msg_type"] or m["msg_type"] == "error"]
+
+    return run
+
+
+def test_live_one_handle_is_updated_a_few_times_a_second(shown):
+    messages = shown("1", CELL.format(draws=60, pause=0.025))
+    kinds = [message["msg_type"] for message in messages]
+    assert kinds[0] == "display_data"
+    assert set(kinds[1:]) == {"update_display_data"}
+    assert 2 <= len(kinds) <= 6
+    assert len({message["content"]["transient"]["display_id"] for message in messages}) == 1
+
+
+def test_live_the_last_points_are_drawn_when_the_cell_ends(shown):
+    messages = shown("1", CELL.format(draws=5, pause=0))
+    assert len(messages) == 2
+    first, last = (message["content"]["data"]["image/svg+xml"] for message in messages)
+    assert first != last
+
+
+def test_unwatched_one_final_figure_is_drawn(shown):
+    messages = shown("0", CELL.format(draws=60, pause=0.02))
+    assert [message["msg_type"] for message in messages] == ["display_data"]
+    assert "image/svg+xml" in messages[0]["content"]["data"]
