@@ -161,7 +161,7 @@ class ProgressBoard:
         self.fig, self.axes, self.figsize, self.display = fig, axes, figsize, display
         self.data: dict[str, list[Point]] = {}
         self.raw_points: dict[str, list[Point]] = {}
-        self._handle, self._next, self._waiting = None, 0.0, False
+        self._handle, self._next, self._waiting = None, None, False
 
     def draw(self, x: float, y: Any, label: str, every_n: float = 1) -> None:
         """Add the point (x, y) to the curve `label`; every `every_n` points become their mean."""
@@ -175,7 +175,7 @@ class ProgressBoard:
 
     def clear(self) -> None:
         """Forget all points; the next figure is a new one."""
-        self.data, self.raw_points, self._handle = {}, {}, None
+        self.data, self.raw_points, self._handle, self._next = {}, {}, None, None
 
     def flush(self) -> None:
         """Average what is left over, and show the final state."""
@@ -187,11 +187,13 @@ class ProgressBoard:
         self._handle = None
 
     def show(self) -> None:
-        """Show the curves: now, or soon if that was done a moment ago, or when the cell ends."""
-        notebook = _notebook()
+        """Show the curves, unless that was done a moment ago: then, or when the cell ends."""
+        notebook, now = _notebook(), time.monotonic()
         if not self.display or (not notebook and not LIVE):
             return
-        if LIVE and time.monotonic() >= self._next:
+        if self._next is None:
+            self._next = now + 0.5
+        if LIVE and now >= self._next:
             self._show_now()
         elif notebook and not self._waiting:
             self._waiting = True

@@ -197,11 +197,13 @@ class Trainer(HyperParameters):
         self.scheduler = self.schedule(self.optim, steps) if self.schedule else None
         self.history = History(about(self, model, data))
         self.train_batch_idx = self.val_batch_idx = 0
-        for epoch in range(self.max_epochs):
-            self.epoch, started = epoch, time.perf_counter()
-            self.fit_epoch()
-            self.end_epoch(started)
-        model.board.flush()
+        try:
+            for epoch in range(self.max_epochs):
+                self.epoch, started = epoch, time.perf_counter()
+                self.fit_epoch()
+                self.end_epoch(started)
+        finally:
+            model.board.flush()
         return self.history
 
     def fit_epoch(self) -> None:

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import os
+import warnings
 import zlib
 from pathlib import Path
 
@@ -23,9 +24,9 @@ PATIENCE = 20  # seconds without a byte after which a mirror is given up
 
 def cache(root: str | Path | None = None) -> Path:
     """The folder that fetched files are kept in: `root`'s, or the user's."""
-    import pooch
+    from platformdirs import user_cache_dir
 
-    return Path(root or pooch.os_cache("d2lib")).expanduser() / "fashion-mnist"
+    return Path(root or user_cache_dir("d2lib", appauthor=False)).expanduser() / "fashion-mnist"
 
 
 def fashion_mnist(name: str, root: str | Path | None = None) -> bytes:
@@ -110,8 +111,8 @@ def keep(name: str, content: bytes, folder: Path) -> None:
 
 def _get(url: str, part: Path) -> bytes:
     """The decompressed content behind `url`; a stall, an error page or half a file raises."""
-    import pooch
-
+    with warnings.catch_warnings(action="ignore"):  # of tqdm, where a notebook has no widgets
+        import pooch
     print(f"fetching {url}", flush=True)
     pooch.HTTPDownloader(timeout=PATIENCE, progressbar=_has_tqdm())(url, str(part), None)
     return gzip.decompress(part.read_bytes())

@@ -99,7 +99,7 @@ def executed_book(tmp_path_factory) -> Book:
             "display(SVG('<svg xmlns=\"http://www.w3.org/2000/svg\"/>'))",
             "x",
             ("import time\ntime.time()", "nbval-ignore-output"),
-            ("0.25", "nbval-rtol-5e-2"),
+            ("0.25, 400", "nbval-rtol-5e-2"),
             "print('The count is 2930.')",
         ],
         words=["print('one')", "print('two')"],

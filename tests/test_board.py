@@ -99,9 +99,17 @@ def test_outside_a_notebook_newest_values_are_printed(monkeypatch, capsys):
     for epoch in range(100):
         board.draw(epoch + 1, 1 / (epoch + 1), "loss")
     board.flush()
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2  # the first, and the last; between them less than half a second
-    assert lines[-1] == "epoch 100: loss 0.01"
+    assert capsys.readouterr().out == "epoch 100: loss 0.01\n"  # all in less than half a second
+
+
+def test_outside_a_notebook_a_long_run_prints_a_few_times_a_second(monkeypatch, capsys):
+    clock = iter(range(10_000))
+    monkeypatch.setattr(board_module, "LIVE", True)
+    monkeypatch.setattr(board_module.time, "monotonic", lambda: next(clock) / 100)
+    board = d2l.ProgressBoard("epoch")
+    for step in range(100):
+        board.draw(step, 1.0, "loss")
+    assert 1 <= len(capsys.readouterr().out.splitlines()) <= 2
 
 
 def test_display_false_shows_nothing(monkeypatch, capsys):
@@ -151,15 +159,13 @@ def test_live_one_handle_is_updated_a_few_times_a_second(shown):
     kinds = [message["msg_type"] for message in messages]
     assert kinds[0] == "display_data"
     assert set(kinds[1:]) == {"update_display_data"}
-    assert 2 <= len(kinds) <= 6
+    assert 2 <= len(kinds) <= 5
     assert len({message["content"]["transient"]["display_id"] for message in messages}) == 1
 
 
 def test_live_the_last_points_are_drawn_when_the_cell_ends(shown):
-    messages = shown("1", CELL.format(draws=5, pause=0))
-    assert len(messages) == 2
-    first, last = (message["content"]["data"]["image/svg+xml"] for message in messages)
-    assert first != last
+    [message] = shown("1", CELL.format(draws=5, pause=0))
+    assert "image/svg+xml" in message["content"]["data"]
 
 
 def test_unwatched_one_final_figure_is_drawn(shown):

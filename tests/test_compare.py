@@ -79,7 +79,8 @@ RED = {
     "wrong integer": (steps_differ, "committed '7', executed '8'"),
     "integer at the end of a sentence": (count_differs, "committed '2930', executed '2931'"),
     "whole numbers turned into floats": (float_steps, "committed '7', executed '7.0'"),
-    "beyond a wider tolerance": (loosely("0.3"), "committed '0.25', executed '0.3'"),
+    "beyond a wider tolerance": (loosely("(0.3, 400)"), "committed '0.25', executed '0.3'"),
+    "a count beyond it": (loosely("(0.25, 440)"), "committed '400', executed '440'"),
     "missing output": (drop_output, "Missing output fields"),
     "figure gone": (drop_figure, "image/svg+xml"),
     "figure of another type": (change_figure_type, "image/svg+xml"),
@@ -92,7 +93,7 @@ GREEN = {
     "within the tolerance": print_other(0.50049),
     "other pixels": move_figure,
     "ignored output": ignored_differs,
-    "within a wider tolerance": loosely("0.26"),
+    "within a wider tolerance": loosely("(0.26, 410)"),
 }
 
 
