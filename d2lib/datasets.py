@@ -124,7 +124,9 @@ class SyntheticRegressionData(DataModule):
         super().__init__()
         self.save_hyperparameters()
         self.w = torch.as_tensor(w, dtype=torch.float32)
-        generator = None if seed is None else torch.Generator().manual_seed(seed)
+        generator = None  # the global one; a seed gets a stream that no torch.manual_seed(seed) has
+        if seed is not None:
+            generator = torch.Generator().manual_seed(seed + 1_000_000)
         n = num_train + num_val
         self.X = torch.randn(n, len(self.w), generator=generator)
         errors = noise * torch.randn(n, 1, generator=generator)

@@ -103,6 +103,10 @@ def test_a_seed_fixes_the_data_and_without_one_the_global_seed_does():
 
     assert torch.equal(X(seed=1), X(seed=1))
     assert not torch.equal(X(seed=1), X(seed=2))
+    torch.manual_seed(1)
+    assert not torch.isclose(
+        X(seed=1), X()
+    ).any()  # nor are data and a model's start the same draws
     torch.manual_seed(0)
     first = X()
     torch.manual_seed(0)
