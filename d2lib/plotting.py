@@ -106,7 +106,7 @@ def show_images(
     for axis in axes:
         axis.axis("off")
     for number, (axis, image) in enumerate(zip(axes, imgs, strict=False)):
-        axis.imshow(_pixels(image), cmap="gray")
+        axis.imshow(_pixels(image), cmap="gray", interpolation="none")
         if titles is not None and number < len(titles):
             axis.set_title(titles[number])
     return axes
