@@ -119,7 +119,8 @@ def about(trainer: Any, model: Any, data: Any) -> dict:
     for name, part in (("model", model), ("data", data), ("trainer", trainer)):
         hparams = getattr(part, "hparams", {}).items()
         plain = {k: v for k, v in hparams if isinstance(v, bool | int | float | str | None)}
-        known[name] = {"class": type(part).__name__} | plain
+        short = {k: v for k, v in hparams if isinstance(v, list | tuple) and len(v) <= 100}
+        known[name] = {"class": type(part).__name__} | plain | short
     return known
 
 

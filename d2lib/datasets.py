@@ -51,7 +51,7 @@ class TensorLoader:
             yield self.dataset[order[rows] if self.shuffle else rows]
 
     def to(self, device: torch.device | str) -> "TensorLoader":
-        """The same loader with its data on `device`; row numbers are made where the data are."""
+        """The same loader, its data on `device`; orders are drawn on the CPU, the same for each."""
         moved = copy.copy(self)
         moved.device = torch.device(device)
         if isinstance(self.dataset, TensorDataset):

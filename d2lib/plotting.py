@@ -1,6 +1,7 @@
 """Figures: line plots in one call, drawn as SVG. Taught in `preliminaries/calculus`."""
 
 import re
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,9 +15,12 @@ def use_svg_display() -> None:
     Taught in `preliminaries/calculus`.
     """
     import matplotlib
-    from matplotlib_inline import backend_inline
 
     matplotlib.rcParams["svg.hashsalt"] = "d2lib"
+    if "IPython" not in sys.modules or sys.modules["IPython"].get_ipython() is None:
+        return  # the next line would start a shell, which takes the place of the script's __main__
+    from matplotlib_inline import backend_inline
+
     backend_inline.set_matplotlib_formats("svg", metadata={"Date": None, "Creator": None})
 
 

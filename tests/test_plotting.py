@@ -1,6 +1,8 @@
 """d2lib's line plots: what is drawn, for every kind of input, and what D2L's helper gets wrong."""
 
 import inspect
+import subprocess
+import sys
 
 import matplotlib as mpl
 import numpy as np
@@ -114,6 +116,13 @@ def test_drawing_again_replaces_lines_and_keeps_the_grid():
 def test_set_figsize_sets_inches():
     d2l.set_figsize((4, 3))
     assert mpl.rcParams["figure.figsize"] == [4, 3]
+
+
+def test_a_script_stays_itself():
+    script = "import IPython, sys, d2lib; me = sys.modules['__main__']; d2lib.use_svg_display()"
+    subprocess.run(
+        [sys.executable, "-c", f"{script}; assert sys.modules['__main__'] is me"], check=True
+    )
 
 
 def test_svg_has_the_same_bytes_on_each_run(tmp_path):

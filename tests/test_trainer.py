@@ -331,6 +331,7 @@ def test_it_is_saved_and_loaded_whole(history, tmp_path):
     assert about["model"]["class"] == "LinearRegression"
     assert about["model"]["lr"] == 0.03
     assert about["data"]["noise"] == 0.01
+    assert about["data"]["w"] == [1.5, -2.0, 0.8]
     assert set(about["versions"]) == {"python", "torch", "d2lib"}
 
 
