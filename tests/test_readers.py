@@ -96,74 +96,80 @@ def test_both_ways_to_import_read_well():
 
 
 def test_a_notebook_on_the_frame():
-    """As in a section on object-oriented design: a method attached later, the board, defaults."""
+    """A method attached later, arguments that keep themselves, a board fed by hand."""
 
-    class A:
-        def __init__(self):
-            self.b = 1
+    class Kettle:
+        litres = 2
 
-    a = A()
+    kettle = Kettle()
 
-    @d2l.add_to_class(A)
-    def shout(self):
-        return f"b is {self.b}"
+    @d2l.add_to_class(Kettle)
+    def pour(self, cups):
+        self.litres -= cups / 4
+        return self.litres
 
-    assert a.shout() == "b is 1"
+    assert kettle.pour(4) == 1
 
-    class B(d2l.HyperParameters):
-        def __init__(self, a, b, c):
-            self.save_hyperparameters(ignore=["c"])
+    class Recipe(d2l.HyperParameters):
+        def __init__(self, tea, minutes, secret):
+            self.save_hyperparameters(ignore=["secret"])
 
-    b = B(a=1, b=2, c=3)
-    assert (b.a, b.b, hasattr(b, "c")) == (1, 2, False)
-    board = d2l.ProgressBoard("x", display=False)
-    for x in np.arange(0, 10, 0.1):
-        board.draw(x, np.sin(x), "sin", every_n=2)
-        board.draw(x, np.cos(x), "cos", every_n=10)
-    assert len(board.data["cos"]) == 10
+    recipe = Recipe("green", minutes=3, secret="jasmine")
+    assert (recipe.tea, recipe.minutes, hasattr(recipe, "secret")) == ("green", 3, False)
+    board = d2l.ProgressBoard("minutes", display=False)
+    for minute in range(60):
+        board.draw(minute / 2, 20 + 80 * np.exp(-minute / 20), "cup", every_n=4)
+    assert len(board.data["cup"]) == 15
 
 
-class OwnModel(d2l.Module):
+class Spring(d2l.Module):
     """A scratch model in the way of D2L's readers: plain tensors, an update without no_grad."""
 
-    def __init__(self, num_inputs, lr, sigma=0.01):
+    def __init__(self, axes, lr):
         super().__init__()
         self.save_hyperparameters()
-        self.w = torch.normal(0, sigma, (num_inputs, 1), requires_grad=True)
-        self.b = torch.zeros(1, requires_grad=True)
+        self.stiffness = torch.full((axes, 1), 0.1, requires_grad=True)
+        self.rest = torch.zeros(1, requires_grad=True)
 
-    def forward(self, X):
-        return torch.matmul(X, self.w) + self.b
+    def forward(self, pull):
+        return pull @ self.stiffness + self.rest
 
     def loss(self, y_hat, y):
-        return ((y_hat - y) ** 2 / 2).mean()
+        return (y_hat - y).square().mean()
 
     def configure_optimizers(self):
-        return OwnSGD([self.w, self.b], self.lr)
+        return Hammer(self.lr, self.stiffness, self.rest)
 
 
-class OwnSGD(d2l.HyperParameters):
-    def __init__(self, params, lr):
-        self.save_hyperparameters()
+class Hammer:
+    """An optimizer that knows of no Trainer, and updates in place without asking."""
 
-    def step(self):
-        for param in self.params:
-            param -= self.lr * param.grad
+    def __init__(self, lr, *tensors):
+        self.lr, self.tensors = lr, tensors
 
     def zero_grad(self):
-        for param in self.params:
-            if param.grad is not None:
-                param.grad.zero_()
+        for tensor in self.tensors:
+            tensor.grad = None
+
+    def step(self):
+        for tensor in self.tensors:
+            tensor.sub_(self.lr * tensor.grad)
+
+
+def springs(**options) -> d2l.SyntheticRegressionData:
+    return d2l.SyntheticRegressionData(w=torch.tensor([0.7, -1.1]), b=2.5, **options)
+
+
+def distance(data, w, b) -> float:
+    """How far parameters are from the data's truth."""
+    return max((data.w - w.reshape(data.w.shape)).abs().max().item(), abs(data.b - float(b)))
 
 
 def test_a_notebook_that_writes_its_own_model_and_optimizer():
-    model = OwnModel(2, lr=0.03)
-    data = d2l.SyntheticRegressionData(w=torch.tensor([2, -3.4]), b=4.2)
-    trainer = d2l.Trainer(max_epochs=5)
+    model, data = Spring(2, lr=0.05), springs()
+    trainer = d2l.Trainer(max_epochs=4)
     trainer.fit(model, data)
-    with torch.no_grad():
-        assert (data.w - model.w.reshape(data.w.shape)).abs().max() < 0.1
-        assert (data.b - model.b).abs() < 0.1
+    assert distance(data, model.stiffness.detach(), model.rest.detach()) < 0.05
 
 
 def test_a_notebook_that_writes_its_own_loop(monkeypatch):
@@ -176,103 +182,89 @@ def test_a_notebook_that_writes_its_own_loop(monkeypatch):
 
     @d2l.add_to_class(d2l.Trainer)
     def fit_epoch(self):
-        self.model.train()
-        for batch in self.train_dataloader:
-            loss = self.model.training_step(self.prepare_batch(batch))
+        """Backward and step share one no_grad, and there is no clipping."""
+        for X, y in self.train_dataloader:
+            loss = self.model.training_step(self.prepare_batch((X, y)))
             self.optim.zero_grad()
             with torch.no_grad():
                 loss.backward()
                 self.optim.step()
             self.train_batch_idx += 1
-        self.model.eval()
-        for batch in self.val_dataloader:
-            with torch.no_grad():
-                self.model.validation_step(self.prepare_batch(batch))
-            self.val_batch_idx += 1
+        with torch.no_grad():
+            for batch in self.val_dataloader:
+                self.model.validation_step(batch)
+                self.val_batch_idx += 1
 
-    history = d2l.Trainer(max_epochs=3).fit(
-        OwnModel(2, lr=0.1), d2l.SyntheticRegressionData(torch.tensor([2, -3.4]), 4.2)
-    )
+    history = d2l.Trainer(max_epochs=3).fit(Spring(2, lr=0.1), springs())
     assert history["val_loss"][-1] < 0.01
     assert len(history.steps["train_loss"]) == 96
 
 
-def test_a_notebook_that_reads_data_by_hand():
-    data = d2l.SyntheticRegressionData(w=torch.tensor([2, -3.4]), b=4.2)
-    X, y = next(iter(data.train_dataloader()))
-    assert (X.shape, y.shape) == ((32, 2), (32, 1))
-    assert len(data.train_dataloader()) == 32
+def test_a_notebook_with_its_own_data_and_penalty():
+    batch = next(iter(springs().train_dataloader()))
+    assert [tuple(part.shape) for part in batch] == [(32, 2), (32, 1)]
 
-    class HighDimensional(d2l.DataModule):
+    class Wide(d2l.DataModule):
         """Calls no super().__init__(), as readers' classes do not."""
 
-        def __init__(self, num_train, num_val, num_inputs, batch_size):
+        def __init__(self, rows, features, batch_size):
             self.save_hyperparameters()
-            n = num_train + num_val
-            self.X = torch.randn(n, num_inputs)
-            self.y = torch.matmul(self.X, torch.ones((num_inputs, 1)) * 0.01) + 0.05
+            self.table = torch.randn(rows, features), torch.randn(rows, 1)
 
         def get_dataloader(self, train):
-            i = slice(0, self.num_train) if train else slice(self.num_train, None)
-            return self.get_tensorloader([self.X, self.y], train, i)
+            half = self.rows // 2
+            return self.get_tensorloader(
+                self.table, train, slice(half) if train else slice(half, None)
+            )
 
-    class Penalised(d2l.LinearRegressionScratch):
-        def __init__(self, num_inputs, lambd, lr, sigma=0.01):
-            super().__init__(num_inputs, lr, sigma)
+    class Tied(d2l.LinearRegressionScratch):
+        def __init__(self, num_inputs, pull, lr):
+            super().__init__(num_inputs, lr)
             self.save_hyperparameters()
 
         def loss(self, y_hat, y):
-            return super().loss(y_hat, y) + self.lambd * (self.w**2).sum() / 2
+            return super().loss(y_hat, y) + self.pull * d2l.l2_penalty(self.w)
 
-    model = Penalised(num_inputs=20, lambd=3, lr=0.01)
+    model = Tied(num_inputs=20, pull=9, lr=0.01)
     model.board.yscale = "log"
-    d2l.Trainer(max_epochs=3).fit(model, HighDimensional(20, 100, 20, 5))
+    d2l.Trainer(max_epochs=3).fit(model, Wide(80, 20, batch_size=5))
     assert model.board.yscale == "log"
-    assert model.w.norm() < 1
+    assert model.w.norm() < 0.5
 
 
 def test_a_notebook_that_uses_pytorchs_parts():
-    class Decayed(d2l.LinearRegression):
-        def __init__(self, wd, lr):
-            super().__init__(lr)
-            self.save_hyperparameters()
-            self.wd = wd
-
+    class Careful(d2l.LinearRegression):
         def configure_optimizers(self):
-            groups = [
-                {"params": self.net.weight, "weight_decay": self.wd},
-                {"params": self.net.bias},
-            ]
-            return torch.optim.SGD(groups, lr=self.lr)
+            fast = {"params": self.net.bias, "lr": 2 * self.lr}
+            return torch.optim.SGD([fast, {"params": self.net.weight}], lr=self.lr)
 
-    data = d2l.SyntheticRegressionData(w=torch.tensor([2, -3.4]), b=4.2)
-    for model in (d2l.LinearRegression(lr=0.03), Decayed(wd=0.0, lr=0.03)):
-        d2l.Trainer(max_epochs=3).fit(model, data)
-        w, b = model.get_w_b()
-        assert (data.w - w.reshape(data.w.shape)).abs().max() < 0.1
-        assert (data.b - b).abs() < 0.1
+    for model in (d2l.LinearRegression(lr=0.04), Careful(lr=0.04)):
+        data = springs()
+        d2l.Trainer(max_epochs=4).fit(model, data)
+        assert distance(data, *model.get_w_b()) < 0.05
 
 
 def test_a_notebook_that_classifies():
-    class Own(d2l.Classifier):
-        def __init__(self, num_outputs, lr):
+    class Brightness(d2l.Classifier):
+        """Classifies by the mean of each row of pixels."""
+
+        def __init__(self, lr):
             super().__init__()
             self.save_hyperparameters()
-            self.net = nn.Sequential(nn.Flatten(), nn.LazyLinear(num_outputs))
+            self.net = nn.LazyLinear(10)
 
         def forward(self, X):
-            return self.net(X)
+            return self.net(X.mean(dim=-1).flatten(start_dim=1))
 
-    data = d2l.FashionMNIST(batch_size=256)
-    model = Own(num_outputs=10, lr=0.1)
+    data = d2l.FashionMNIST(batch_size=512)
+    model = Brightness(lr=0.5)
     d2l.Trainer(max_epochs=1).fit(model, data)
     X, y = next(iter(data.val_dataloader()))
-    preds = model(X).argmax(axis=1)
-    wrong = preds.type(y.dtype) != y
-    X, y, preds = X[wrong], y[wrong], preds[wrong]
-    pairs = zip(data.text_labels(y), data.text_labels(preds), strict=True)
-    labels = [f"{true}\n{predicted}" for true, predicted in pairs]
-    data.visualize([X, y], labels=labels)
+    guessed = model(X).argmax(dim=1)
+    missed = (guessed != y).nonzero().flatten()[:4]
+    names = data.text_labels(guessed[missed])
+    axes = data.visualize([X[missed], y[missed]], 1, 4, labels=names)
+    assert [axis.get_title() for axis in axes] == names
     d2l.plt.close("all")
     assert len(data.train) == 50_000
     assert data.train[0][0].shape == (1, 28, 28)
