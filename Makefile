@@ -58,7 +58,7 @@ lint: $(READY) ## check code, notebooks and workflow files
 	@$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(VENV)/bin/zizmor --offline --quiet .github/workflows
 
-bench: $(READY) ## measure: the import of d2lib, seconds a notebook
+bench: data ## measure: import, training loop, board, loader, seconds a notebook
 	@$(PY) -m tools.bench
 
 lock: $(READY) ## pin the newest versions of everything in requirements.txt

@@ -1,6 +1,6 @@
 """The thin helper of Runnable Deep Learning: what a section teaches, the next ones import."""
 
-from d2lib.board import History, ProgressBoard
+from d2lib.board import ProgressBoard
 from d2lib.core import Classifier, HyperParameters, Module, Trainer, add_to_class
 from d2lib.datasets import (
     DataModule,
@@ -9,6 +9,7 @@ from d2lib.datasets import (
     SyntheticRegressionData,
     TensorLoader,
 )
+from d2lib.history import History
 from d2lib.models import (
     SGD,
     LinearRegression,

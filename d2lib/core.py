@@ -1,7 +1,6 @@
 """What every training shares: the model's frame (Module, Classifier) and the loop (Trainer)."""
 
 import inspect
-import math
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from d2lib.board import History, ProgressBoard, about
+from d2lib.board import ProgressBoard
+from d2lib.history import History, about, check_finite
 
 
 def add_to_class(Class: type) -> Callable:
@@ -157,10 +157,10 @@ class Trainer(HyperParameters):
     ):
         self.save_hyperparameters()
         self.device = _device(device, num_gpus)
-        self.num_rows = 1
 
     def prepare_data(self, data) -> None:
         """Take the loaders of `data`, and move to the device those that can move as a whole."""
+        self.num_rows = None  # of the batch at hand: prepare_batch says
         loaders = [data.train_dataloader(), data.val_dataloader()]
         for number, loader in enumerate(loaders):
             if hasattr(loader, "to"):
@@ -185,8 +185,10 @@ class Trainer(HyperParameters):
     def fit(self, model: Module, data) -> History:
         """Train `model` on `data` for `max_epochs` epochs; returns what was measured.
 
-        Raises FloatingPointError at the end of an epoch whose loss was not finite, ValueError for
-        loaders without batches and models without parameters.
+        Raises FloatingPointError at the end of an epoch in which something measured was not finite,
+        ValueError for loaders without batches and models without parameters. What was measured
+        until then is in `history`. The model keeps its trainer, and so the data: save its
+        `state_dict()`, or set `model.trainer = None` before you copy it.
         """
         if self.seed is not None:
             torch.manual_seed(self.seed)
@@ -235,7 +237,8 @@ class Trainer(HyperParameters):
     def record(self, key: str, value: Any, train: bool) -> None:
         """Keep a batch's `value` for the history; training values also go to the board."""
         label = f"train_{key}" if train else f"val_{key}"
-        self.history.add(label, value, self.num_rows)
+        rows = self.num_rows or _unweighted(self)
+        self.history.add(label, value, rows)
         per_epoch = self.model.plot_train_per_epoch
         if train and per_epoch > 0:
             x = self.train_batch_idx / self.num_train_batches
@@ -245,10 +248,11 @@ class Trainer(HyperParameters):
         """Average the epoch's values, check that the loss is finite, draw the validation values."""
         self.history.end_epoch()
         self.history.seconds.append(time.perf_counter() - started)
-        _check_finite(self)
+        check_finite(self)
         per_epoch = self.model.plot_valid_per_epoch
         for label, values in self.history.epochs.items():
-            if label.startswith("val_") and per_epoch > 0:
+            new = len(values) == self.epoch + 1
+            if label.startswith("val_") and new and per_epoch > 0:
                 self.model.board.draw(self.epoch + 1, values[-1], label, every_n=1 / per_epoch)
 
 
@@ -258,37 +262,31 @@ def _device(device: str | torch.device | None, num_gpus: int) -> torch.device:
             return torch.accelerator.current_accelerator()
         warnings.warn(f"num_gpus={num_gpus}, but PyTorch finds none: using the CPU", stacklevel=3)
     try:
-        return torch.empty(0, device=device or "cpu").device
-    except (RuntimeError, AssertionError) as error:
+        return torch.empty(0, device="cpu" if device is None else device).device
+    except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"device {str(device)!r} is not there ({reason}); say 'cpu'") from error
 
 
+def _unweighted(trainer: Trainer) -> int:
+    trainer.num_rows = 1
+    warnings.warn(
+        "prepare_batch did not set self.num_rows = len(batch[-1]): batches count alike in every"
+        " mean, whatever their size",
+        stacklevel=4,
+    )
+    return 1
+
+
 def _length(loader: Iterable, name: str, data: Any) -> int:
-    if not hasattr(loader, "__len__"):
+    what = f"{type(data).__name__}.{name}() returned a"
+    try:
+        length = len(loader)
+    except TypeError as error:
         raise TypeError(
-            f"{type(data).__name__}.{name}() returned a {type(loader).__name__}, which has no"
-            " length and can be read only once: return a loader, such as a TensorLoader"
-        )
-    if len(loader) == 0:
-        raise ValueError(f"{type(data).__name__}.{name}() returned a loader without batches")
-    return len(loader)
-
-
-def _learning_rate(optim: Any) -> Any:
-    groups = getattr(optim, "param_groups", None)
-    return groups[0]["lr"] if groups else getattr(optim, "lr", "unknown")
-
-
-def _check_finite(trainer: Trainer) -> None:
-    for label in ("train_loss", "val_loss"):
-        mean = trainer.history.epochs.get(label, [0.0])[-1]
-        if not math.isfinite(mean):
-            newest = trainer.history.steps.get(label, [])[-trainer.num_train_batches :]
-            bad = [k for k, value in enumerate(newest, 1) if not math.isfinite(value)]
-            where = f"batch {bad[0]} of epoch" if bad else "epoch"
-            raise FloatingPointError(
-                f"{label} is {mean} from {where} {trainer.epoch + 1} on, at learning rate"
-                f" {_learning_rate(trainer.optim)}: try a smaller one, gradient_clip_val, or look"
-                " for bad values in the data"
-            )
+            f"{what} {type(loader).__name__}, which has no length: return what can be read in each"
+            " epoch anew, such as a TensorLoader"
+        ) from error
+    if length == 0:
+        raise ValueError(f"{what} loader without batches (for no validation, return None)")
+    return length

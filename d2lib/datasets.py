@@ -45,7 +45,7 @@ class TensorLoader:
     def __iter__(self) -> Iterator:
         n, size = len(self.dataset), self.batch_size
         if self.shuffle:
-            order = torch.randperm(n, generator=self.generator).to(self.device)
+            order = torch.randperm(n, generator=self.generator, device="cpu").to(self.device)
         for start in range(0, len(self) * size, size):
             rows = slice(start, start + size)
             yield self.dataset[order[rows] if self.shuffle else rows]
@@ -55,9 +55,12 @@ class TensorLoader:
         moved = copy.copy(self)
         moved.device = torch.device(device)
         if isinstance(self.dataset, TensorDataset):
-            moved.dataset = TensorDataset(*(t.to(device) for t in self.dataset.tensors))
+            moved.dataset = copy.copy(self.dataset)  # a subclass stays one
+            moved.dataset.tensors = tuple(t.to(device) for t in self.dataset.tensors)
         elif hasattr(self.dataset, "to"):
             moved.dataset = self.dataset.to(device)
+        else:
+            moved.device = self.device  # the trainer moves its batches, one by one
         return moved
 
 
@@ -124,7 +127,7 @@ class SyntheticRegressionData(DataModule):
         super().__init__()
         self.save_hyperparameters()
         self.w = torch.as_tensor(w, dtype=torch.float32)
-        generator = None  # the global one; a seed gets a stream that no torch.manual_seed(seed) has
+        generator = None  # the global one; a seed gets another stream than torch.manual_seed(seed)
         if seed is not None:
             generator = torch.Generator().manual_seed(seed + 1_000_000)
         n = num_train + num_val
@@ -166,7 +169,9 @@ class LabelledImages:
 
     def to(self, device: torch.device | str) -> "LabelledImages":
         """The same data set on `device`."""
-        return LabelledImages(self.images.to(device), self.labels.to(device), self.resize)
+        moved = copy.copy(self)  # a subclass stays one
+        moved.images, moved.labels = self.images.to(device), self.labels.to(device)
+        return moved
 
 
 class FashionMNIST(DataModule):
@@ -195,6 +200,8 @@ class FashionMNIST(DataModule):
     ):
         super().__init__(root, num_workers)
         self.save_hyperparameters()
+        if not isinstance(resize, Sequence) or len(resize) != 2:
+            raise ValueError(f"resize is {resize!r}: give height and width, as in (28, 28)")
         images, labels = _read_idx("train", root)
         self.test = LabelledImages(*_read_idx("t10k", root), resize)
         kept, held = _stratified(labels, holdout, seed)
@@ -222,7 +229,9 @@ class FashionMNIST(DataModule):
     ):
         """Show the first images of a batch, with `labels` or their classes' names as titles."""
         X, y = batch
-        return show_images(X.squeeze(1), nrows, ncols, titles=labels or self.text_labels(y))
+        return show_images(
+            X.squeeze(1), nrows, ncols, titles=self.text_labels(y) if labels is None else labels
+        )
 
 
 def _read_idx(part: str, root: str | None) -> tuple[torch.Tensor, torch.Tensor]:

@@ -36,7 +36,7 @@ def fashion_mnist(name: str, root: str | Path | None = None) -> bytes:
     downloaded into the cache. Raises FileNotFoundError with what to do where all of that fails.
     """
     for folder in _folders(root):
-        if (content := _read(folder / name)) is not None and is_right(name, content):
+        if (content := _read(folder, name)) is not None:
             return content
     return _download(name, cache(root))
 
@@ -47,15 +47,16 @@ def _folders(root: str | Path | None) -> list[Path]:
     return [*own, cache(root), DEBIAN]
 
 
-def _read(path: Path) -> bytes | None:
-    """The content of `path`, or of its compressed form; None where neither can be read."""
-    try:
-        return path.read_bytes()
-    except OSError:
+def _read(folder: Path, name: str) -> bytes | None:
+    """The file's content, plain or compressed in `folder`; None where neither is the right one."""
+    for path, unpack in ((folder / name, bytes), (folder / f"{name}.gz", gzip.decompress)):
         try:
-            return gzip.decompress(path.with_name(f"{path.name}.gz").read_bytes())
+            content = unpack(path.read_bytes())
         except (OSError, EOFError, zlib.error):
-            return None
+            continue
+        if is_right(name, content):
+            return content
+    return None
 
 
 def is_right(name: str, content: bytes) -> bool:
@@ -76,8 +77,7 @@ def _download(name: str, folder: Path) -> bytes:
             " FashionMNIST(root=...), or one that holds the files by D2LIB_DATA"
         ) from error
     with lock:
-        content = _read(folder / name)  # another process may have fetched it meanwhile
-        if content is not None and is_right(name, content):
+        if (content := _read(folder, name)) is not None:  # by another process, meanwhile
             return content
         return _from_mirrors(name, folder)
 
@@ -89,7 +89,8 @@ def _from_mirrors(name: str, folder: Path) -> bytes:
         try:
             content = _get(f"{mirror}{name}.gz", part)
         except (OSError, EOFError, zlib.error) as error:
-            failures.append(f"{mirror}: {type(error).__name__}")
+            reason = str(error).splitlines()[0][:100] if "HTTPError" in type(error).__name__ else ""
+            failures.append(f"{mirror}: {type(error).__name__} {reason}".rstrip())
             continue
         finally:
             part.unlink(missing_ok=True)
@@ -127,6 +128,8 @@ def _has_tqdm() -> bool:
 def _advice(name: str, folder: Path, failures: list[str]) -> str:
     lines = [f"Fashion-MNIST's {name} is not there, and no mirror gave it:"]
     lines += [f"  {failure}" for failure in failures]
+    if given := os.environ.get("D2LIB_DATA"):
+        lines.append(f"  D2LIB_DATA is {given}, which does not hold the file as published")
     lines += [
         "Three ways to get the data:",
         "  1. with a network, `make data` in the book's folder (or run this again);",

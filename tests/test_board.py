@@ -75,7 +75,8 @@ def test_what_is_drawn_is_bounded(board):
     for x in range(4321):
         board.draw(x, x, "long")
     [line] = board.render().axes[0].lines
-    assert len(line.get_xdata()) <= 1000
+    assert len(line.get_xdata()) <= 1001
+    assert line.get_xdata()[-1] == 4320
     assert len(board.data["long"]) == 4321
 
 
@@ -135,7 +136,7 @@ def shown():
     """The messages and the outputs of notebook cells, live and watched by nobody."""
     from jupyter_client import KernelManager
 
-    def run(live: str, code: str) -> list[dict]:
+    def run(live: str, code: str, times: int = 1) -> list[dict]:
         manager = KernelManager(kernel_name="python3")
         manager.start_kernel(env=board_module.os.environ | {"D2LIB_LIVE": live})
         client = manager.client()
@@ -146,7 +147,8 @@ def shown():
         def keep(message):
             messages.append(message)
 
-        client.execute_interactive(code, output_hook=keep, timeout=60)
+        for _ in range(times):
+            client.execute_interactive(code, output_hook=keep, timeout=60)
         client.stop_channels()
         manager.shutdown_kernel(now=True)
         return [m for m in messages if "display_data" in m["msg_type"] or m["msg_type"] == "error"]
@@ -172,3 +174,32 @@ def test_unwatched_one_final_figure_is_drawn(shown):
     messages = shown("0", CELL.format(draws=60, pause=0.02))
     assert [message["msg_type"] for message in messages] == ["display_data"]
     assert "image/svg+xml" in messages[0]["content"]["data"]
+
+
+@pytest.mark.parametrize("live", ["0", "1"])
+def test_a_cell_that_runs_again_shows_its_figure_again(shown, live):
+    again = "board = globals().get('board') or __import__('d2lib').ProgressBoard('x')\n"
+    messages = shown(live, f"{again}board.draw(1, 1, 'a'); board.draw(2, 3, 'a')", times=3)
+    assert [message["msg_type"] for message in messages] == ["display_data"] * 3
+
+
+def test_a_drawing_that_takes_long_is_rare(monkeypatch):
+    clock, drawings = [0.0], []
+
+    def slow(self):
+        drawings.append(clock[0])
+        clock[0] += 1.0
+
+    monkeypatch.setattr(board_module, "LIVE", True)
+    monkeypatch.setattr(board_module.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(d2l.ProgressBoard, "_print", slow)
+    board = d2l.ProgressBoard()
+    while clock[0] < 65:
+        board.draw(clock[0], 1.0, "a")
+        clock[0] += 0.1
+    assert 2 <= len(drawings) <= 3
+
+
+def test_a_board_names_its_curves(board):
+    board.draw(0, 0, "loss")
+    assert repr(board) == "ProgressBoard(loss)"

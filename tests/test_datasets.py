@@ -64,6 +64,23 @@ def test_it_moves_to_a_device_as_a_whole(rows):
     assert rows.tensors[0].device.type == "cpu"
 
 
+def test_a_data_set_that_cannot_move_stays_with_its_order():
+    class Rows:
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, rows):
+            assert rows.device.type == "cpu"
+            return (rows,)
+
+    assert len(list(d2l.TensorLoader(Rows(), 2, shuffle=True).to("meta"))) == 2
+
+
+def test_orders_are_drawn_on_the_cpu_whatever_the_default_device(rows):
+    with torch.device("meta"):
+        assert sorted(seen(d2l.TensorLoader(rows, 4, shuffle=True))) == list(range(10))
+
+
 def test_batches_of_no_rows_are_refused(rows):
     with pytest.raises(ValueError, match="batch_size is 0"):
         d2l.TensorLoader(rows, 0)
@@ -164,6 +181,12 @@ def test_without_a_hold_out_it_is_the_official_split():
 def test_a_hold_out_that_cannot_be_stratified_is_refused(holdout):
     with pytest.raises(ValueError, match=f"holdout is {holdout}: hold out a multiple of 10"):
         d2l.FashionMNIST(holdout=holdout)
+
+
+@pytest.mark.parametrize("resize", [96, (8,)])
+def test_a_size_that_is_no_pair_is_refused(resize):
+    with pytest.raises(ValueError, match=r"resize is .*: give height and width"):
+        d2l.FashionMNIST(resize=resize)
 
 
 def test_items_and_batches_have_the_shapes_and_types_that_readers_know(fashion):

@@ -130,6 +130,20 @@ def test_a_damaged_cache_is_fetched_again(content, mirror, monkeypatch, tmp_path
     assert len(mirror.asked) == 3
 
 
+def test_a_right_packed_file_beside_a_damaged_one_serves(content, tmp_path):
+    folder = tmp_path / "fashion-mnist"
+    folder.mkdir()
+    (folder / NAME).write_bytes(b"damaged")
+    (folder / f"{NAME}.gz").write_bytes(gzip.compress(content))
+    assert fetch.fashion_mnist(NAME, tmp_path) == content
+
+
+def test_a_wrong_folder_of_ones_own_is_named(content, monkeypatch, tmp_path):
+    monkeypatch.setenv("D2LIB_DATA", "/no/such/folder")
+    with pytest.raises(FileNotFoundError, match="D2LIB_DATA is /no/such/folder, which does not"):
+        fetch.fashion_mnist(NAME, tmp_path)
+
+
 def test_two_who_ask_at_once_fetch_once(content, mirror, monkeypatch, tmp_path):
     monkeypatch.setattr(fetch, "MIRRORS", (mirror("slow"),))
     with ThreadPoolExecutor(4) as pool:
@@ -196,6 +210,14 @@ def test_make_data_without_mirrors_and_without_apt_says_what_to_do(tmp_path):
     assert "Three ways to get the data:" in done.stderr
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
+
+
+def test_make_data_with_a_cache_that_cannot_be_made_says_so(tmp_path):
+    (tmp_path / "cache").write_text("a file in the folder's place")
+    done = make_data(tmp_path)
+    assert done.returncode == 1
+    assert "cannot be kept in" in done.stderr
+    assert "no mirror" not in done.stdout
 
 
 APT = """#!/bin/sh

@@ -3,8 +3,10 @@
 import ast
 import inspect
 import textwrap
+from pathlib import Path
 
 import pytest
+import torch
 
 import d2lib
 from tools import book
@@ -44,7 +46,8 @@ def attached_to(function: ast.FunctionDef) -> str:
 
 def in_library(name: str):
     """d2lib's function, private ones too, or method."""
-    modules = [d2lib, d2lib.board, d2lib.core, d2lib.datasets, d2lib.models, d2lib.plotting]
+    parts = (d2lib.board, d2lib.core, d2lib.datasets, d2lib.history, d2lib.models, d2lib.plotting)
+    modules = [d2lib, *parts]
     first, *rest = name.split(".")
     thing = next(vars(module)[first] for module in modules if first in vars(module))
     for part in rest:
@@ -105,3 +108,45 @@ def plot(): ...
     assert [name for name, _ in found] == names
     assert not found[1][1].decorator_list
     assert in_library("_check_shapes").__name__ == "_check_shapes"
+
+
+@pytest.fixture(scope="module")
+def short() -> dict:
+    """What the section on object-oriented design defines before it turns to d2l.Trainer."""
+    names = {}
+    kinds = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef)
+    lesson = book.read(Path("chapters/linear_regression/object_oriented_design.ipynb"))
+    for cell in book.code_cells(lesson):
+        if "d2l.Trainer" in cell.source:
+            break
+        if not {"setup", "hide-input", "hide-cell"} & set(book.tags(cell)):
+            defined = [node for node in ast.parse(cell.source).body if isinstance(node, kinds)]
+            exec(compile(ast.Module(defined, []), cell.id, "exec"), names)
+    return names
+
+
+@pytest.mark.parametrize("batch_size", [32, 300])
+def test_the_short_trainer_measures_what_the_library_measures(short, batch_size):
+    data = d2lib.SyntheticRegressionData([1.5, -2.0], 3.0, batch_size=batch_size, seed=0)
+    histories, boards = [], []
+    for trainer in (short["Trainer"](3), d2lib.Trainer(3)):
+        torch.manual_seed(0)
+        model = d2lib.LinearRegressionScratch(2, 0.03)
+        model.board.display = False
+        histories.append(trainer.fit(model, data))
+        boards.append(model.board.data)
+    ours, theirs = histories
+    assert type(ours) is not type(theirs)
+    assert ours.steps["train_loss"] == theirs.steps["train_loss"]
+    assert ours["val_loss"] == theirs["val_loss"]
+    assert boards[0] == boards[1]
+
+
+def test_the_short_board_draws_what_the_library_draws(short):
+    boards = short["ProgressBoard"]("x", display=False), d2lib.ProgressBoard("x", display=False)
+    for board in boards:
+        for x in range(25):
+            board.draw(x, x**2, "square", every_n=4)
+        board.flush()
+    ours, theirs = ([tuple(p) for p in board.data["square"]] for board in boards)
+    assert ours == theirs

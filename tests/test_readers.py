@@ -195,7 +195,8 @@ def test_a_notebook_that_writes_its_own_loop(monkeypatch):
                 self.model.validation_step(batch)
                 self.val_batch_idx += 1
 
-    history = d2l.Trainer(max_epochs=3).fit(Spring(2, lr=0.1), springs())
+    with pytest.warns(UserWarning, match="batches count alike"):
+        history = d2l.Trainer(max_epochs=3).fit(Spring(2, lr=0.1), springs())
     assert history["val_loss"][-1] < 0.01
     assert len(history.steps["train_loss"]) == 96
 

@@ -173,7 +173,18 @@ def test_the_host_waits_for_the_device_only_at_points_of_the_board_and_at_the_ep
     monkeypatch,
 ):
     crossings = []
-    for name in ("item", "cpu", "tolist", "numpy", "__float__", "__bool__"):
+    names = [
+        "item",
+        "cpu",
+        "tolist",
+        "numpy",
+        "nonzero",
+        "__float__",
+        "__int__",
+        "__index__",
+        "__bool__",
+    ]
+    for name in names:
         real = getattr(torch.Tensor, name)
 
         def watched(self, *args, real=real, name=name):
@@ -186,6 +197,87 @@ def test_the_host_waits_for_the_device_only_at_points_of_the_board_and_at_the_ep
     assert transfers == 3 * (2 + 2)  # two points an epoch; the lists train_loss and val_loss
     assert set(crossings) <= {"tolist", "cpu"}
     assert crossings.count("cpu") == transfers
+
+
+def test_recorded_values_stay_where_they_are():
+    history, board = d2l.History(), d2l.ProgressBoard(display=False)
+    value = torch.ones((), device="meta")  # to move it to the host would fail
+    history.add("train_loss", value)
+    board.draw(0, value, "train_loss", every_n=2)
+    assert history._pending["train_loss"][0][0].device.type == "meta"
+    assert board.raw_points["train_loss"][0].y.device.type == "meta"
+
+
+def test_batches_model_and_data_go_to_the_device():
+    trainer, model = d2l.Trainer(1, device="meta"), scratch()
+    trainer.prepare_data(linear_data())
+    trainer.prepare_model(model)
+    [batch] = trainer.prepare_batch([torch.zeros(2)])
+    loaded = trainer.train_dataloader.dataset.tensors[0]
+    assert {t.device.type for t in (batch, model.w, model.b, loaded)} == {"meta"}
+    assert next(iter(trainer.val_dataloader))[0].device.type == "meta"
+
+
+def test_the_board_is_flushed_at_the_end_and_where_a_run_breaks_off():
+    class Breaks(d2l.LinearRegression):
+        def training_step(self, batch):
+            if self.trainer.train_batch_idx == self.last:
+                raise RuntimeError("planted")
+            return super().training_step(batch)
+
+    for last, points in ((99, 3), (5, 1)):
+        model = Breaks(0.03)
+        model.last, model.plot_train_per_epoch = last, 3
+        data = linear_data(num_train=320)
+        if last < 10:
+            with pytest.raises(RuntimeError, match="planted"):
+                d2l.Trainer(1).fit(model, data)
+        else:
+            d2l.Trainer(1).fit(model, data)
+        assert not any(model.board.raw_points.values())
+        assert len(model.board.data["train_loss"]) >= points
+
+
+def test_seconds_are_measured(monkeypatch):
+    clock = iter(range(0, 10_000, 7))
+    monkeypatch.setattr("d2lib.core.time.perf_counter", lambda: next(clock))
+    assert d2l.Trainer(2).fit(scratch(), linear_data()).seconds == [7, 7]
+
+
+def test_a_value_measured_in_some_epochs_stands_beside_them():
+    class Rarely(d2l.LinearRegression):
+        def validation_step(self, batch):
+            super().validation_step(batch)
+            if self.trainer.epoch == 1:
+                self.plot("rare", 7.0, train=False)
+
+    model = Rarely(0.03)
+    history = d2l.Trainer(4).fit(model, linear_data())
+    assert str(history["val_rare"]) == "[nan, 7.0]"
+    assert history.frame()["val_rare"].isna().tolist() == [True, False, True, True]
+    assert [tuple(point) for point in model.board.data["val_rare"]] == [(2, 7.0)]
+    assert str(history).splitlines()[2].split()[-1] == "7"
+
+
+def test_data_sets_keep_their_class_and_pytorchs_loader_serves_too():
+    class Shifted(torch.utils.data.TensorDataset):
+        def __getitem__(self, rows):
+            X, y = super().__getitem__(rows)
+            return X, y + 100
+
+    data = linear_data()
+
+    class Own(d2l.DataModule):
+        def get_dataloader(self, train):
+            rows = Shifted(data.X[:320], data.y[:320])
+            if train:
+                return torch.utils.data.DataLoader(rows, 32)
+            return d2l.TensorLoader(rows, 32)
+
+    model = d2l.LinearRegression(0.0)
+    history = d2l.Trainer(1).fit(model, Own())
+    assert history["train_loss"][0] > 5000
+    assert history["val_loss"][0] == pytest.approx(history["train_loss"][0], rel=1e-6)
 
 
 def test_losses_are_kept_without_their_graphs():
@@ -229,6 +321,18 @@ def test_the_first_bad_batch_is_named():
         d2l.Trainer(2).fit(scratch(), InOrder((X, y)))
 
 
+@pytest.mark.parametrize("key", ["loss", "nll"])
+def test_validation_that_is_not_finite_is_told_whatever_its_name(key):
+    class Bad(d2l.LinearRegression):
+        def validation_step(self, batch):
+            self.plot(key, torch.tensor(torch.nan), train=False)
+
+    trainer = d2l.Trainer(2)
+    with pytest.raises(FloatingPointError, match=f"val_{key} is nan from epoch 1 on"):
+        trainer.fit(Bad(0.03), linear_data())
+    assert len(trainer.history.seconds) == len(trainer.history["train_loss"]) == 1
+
+
 @pytest.mark.parametrize("model", [d2l.LinearRegressionScratch(3, 0.1), d2l.LinearRegression(0.1)])
 def test_shapes_that_would_broadcast_are_refused(model):
     X, y = torch.randn(8, 3), torch.randn(8)
@@ -253,6 +357,12 @@ def test_a_loader_without_batches_is_told():
         d2l.Trainer(1).fit(scratch(), linear_data(num_train=0))
 
 
+def test_a_validation_loader_without_batches_is_told():
+    empty = torch.zeros(0, 3), torch.zeros(0, 1)
+    with pytest.raises(ValueError, match=r"val_dataloader\(\) .*for no validation, return None"):
+        d2l.Trainer(1).fit(scratch(), Table((torch.zeros(8, 3), torch.zeros(8, 1)), empty))
+
+
 def test_a_generator_is_no_loader():
     class Dry(Table):
         def get_dataloader(self, train):
@@ -265,6 +375,12 @@ def test_a_generator_is_no_loader():
 def test_a_device_that_is_not_there_is_told():
     with pytest.raises(ValueError, match=r"device 'xpu:7' is not there \(.*\); say 'cpu'"):
         d2l.Trainer(1, device="xpu:7")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_device_number_zero_is_a_gpu():
+    with pytest.raises(ValueError, match="device '0' is not there"):
+        d2l.Trainer(1, device=0)
 
 
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="there is a GPU")
@@ -332,7 +448,55 @@ def test_it_is_saved_and_loaded_whole(history, tmp_path):
     assert about["model"]["lr"] == 0.03
     assert about["data"]["noise"] == 0.01
     assert about["data"]["w"] == [1.5, -2.0, 0.8]
+    assert about["device"] == "cpu"
+    assert about["trainer"]["max_epochs"] == 3
     assert set(about["versions"]) == {"python", "torch", "d2lib"}
+
+
+def test_histories_with_other_steps_or_nan_compare(tmp_path):
+    def made(value):
+        history = d2l.History()
+        for part in (value, 4 - value):
+            history.add("train_loss", part)
+        history.end_epoch()
+        return history
+
+    assert made(1.0)["train_loss"] == made(3.0)["train_loss"]
+    assert made(1.0) != made(3.0)
+    bad = made(math.nan)
+    bad.save(tmp_path / "nan.json")
+    assert d2l.History.load(tmp_path / "nan.json") == bad
+
+
+def test_a_save_that_fails_leaves_the_old_file(history, tmp_path, monkeypatch):
+    path = tmp_path / "run.json"
+    path.write_text("old")
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.replace", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            history.save(path)
+    assert path.read_text() == "old"
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", '{"nbformat": 4}', "{}"])
+def test_a_file_that_holds_no_history_is_told(text, tmp_path):
+    (tmp_path / "other.json").write_text(text)
+    with pytest.raises(ValueError, match=r"other.json holds no history"):
+        d2l.History.load(tmp_path / "other.json")
+
+
+def test_what_ran_is_kept_as_plain_values():
+    data = linear_data()
+    data.hparams["w"] = torch.tensor([1.0, 2.0])
+    data.hparams["resize"] = (28, 28)
+    about = d2l.Trainer(1, schedule=constant).fit(d2l.LinearRegression(0.1), data).about
+    assert about["data"]["w"] == [1.0, 2.0]
+    assert about["data"]["resize"] == [28, 28]
+    assert about["trainer"]["schedule"] == "constant"
+
+
+def constant(optim, steps):
+    return torch.optim.lr_scheduler.ConstantLR(optim)
 
 
 def test_it_plots_every_value(history):

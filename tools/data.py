@@ -15,6 +15,7 @@ from pathlib import Path
 from tools import book
 
 PACKAGE = "dataset-fashion-mnist"
+FETCH = Path(__file__).parents[1] / "d2lib" / "fetch.py"
 
 
 def main() -> None:
@@ -23,14 +24,14 @@ def main() -> None:
         for name in fetch.FILES:
             fetch.fashion_mnist(name)
     except OSError as error:
-        if not from_debian(fetch):
+        if not isinstance(error, FileNotFoundError) or not from_debian(fetch):
             raise book.BookError(str(error)) from error
     print("data: Fashion-MNIST is there")
 
 
 def _fetch():
     """d2lib/fetch.py, without d2lib's import of torch."""
-    spec = importlib.util.spec_from_file_location("fetch", "d2lib/fetch.py")
+    spec = importlib.util.spec_from_file_location("fetch", FETCH)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
