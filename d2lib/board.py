@@ -110,7 +110,7 @@ class ProgressBoard:
         else:
             self._print()
         now = time.monotonic()
-        self._next = now + max(0.5, 30 * (now - began))  # drawing takes at most 1/30 of the time
+        self._next = now + max(0.5, 40 * (now - began))  # drawing takes at most 1/40 of the time
 
     def render(self):
         """Draw all curves anew on the board's own axes, and return the figure."""

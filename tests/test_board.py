@@ -194,7 +194,7 @@ def test_a_drawing_that_takes_long_is_rare(monkeypatch):
     monkeypatch.setattr(board_module.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(d2l.ProgressBoard, "_print", slow)
     board = d2l.ProgressBoard()
-    while clock[0] < 65:
+    while clock[0] < 85:
         board.draw(clock[0], 1.0, "a")
         clock[0] += 0.1
     assert 2 <= len(drawings) <= 3
