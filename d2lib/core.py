@@ -185,10 +185,9 @@ class Trainer(HyperParameters):
     def fit(self, model: Module, data) -> History:
         """Train `model` on `data` for `max_epochs` epochs; returns what was measured.
 
-        Raises FloatingPointError at the end of an epoch in which something measured was not finite,
-        ValueError for loaders without batches and models without parameters. What was measured
-        until then is in `history`. The model keeps its trainer, and so the data: save its
-        `state_dict()`, or set `model.trainer = None` before you copy it.
+        Raises FloatingPointError at the end of an epoch in which something measured was not finite
+        (`history` has what was), ValueError for loaders without batches. The model keeps its
+        trainer, and so the data: save its `state_dict()`, or set `model.trainer = None`.
         """
         if self.seed is not None:
             torch.manual_seed(self.seed)
@@ -206,6 +205,7 @@ class Trainer(HyperParameters):
                 self.end_epoch(started)
         finally:
             model.board.flush()
+        self.history.log()
         return self.history
 
     def fit_epoch(self) -> None:

@@ -2,12 +2,15 @@
 
 import json
 import math
+import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+
+RUNS = os.environ.get("D2LIB_RUNS")  # where `make full` collects the final numbers of each run
 
 
 class History:
@@ -99,6 +102,14 @@ class History:
         whole = Path(f"{path}.part")
         whole.write_text(text, encoding="utf-8")
         whole.replace(path)
+
+    def log(self) -> None:
+        """Add what ran, its final numbers and its seconds, as one line, to the file RUNS."""
+        if RUNS:
+            final = {label: values[-1] for label, values in self.epochs.items()}
+            line = {"about": self.about, "final": final, "seconds": round(sum(self.seconds), 2)}
+            with open(RUNS, "a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
 
     @classmethod
     def load(cls, path: str | Path) -> "History":

@@ -149,7 +149,25 @@ def test_full_profile_takes_its_parameters_and_records_the_result(book):
     result = json.loads((book.folder / "book/results/some/one.json").read_text())
     assert result["parameters"] == {"epochs": 3}
     assert result["hardware"]
+    assert result["runs"] == []
     assert not (book.folder / "_build/executed").exists(), "the quick profile's copies are apart"
+
+
+def test_full_profile_records_what_each_training_ended_with(book):
+    train = """import d2lib as d2l
+data = d2l.SyntheticRegressionData([1.0, 2.0], 3.0, seed=0)
+model = d2l.LinearRegression(lr=rate)
+model.board.display = False
+history = d2l.Trainer(2, seed=5).fit(model, data)
+print(history["val_loss"][-1])"""
+    book.make(one=[("rate = 0.1  # of learning", "parameters"), train])
+    book.put("chapters/full.yml", "some/one: {rate: 0.05}\n")
+    done = book.run("tools.execute", "--profile", "full")
+    assert done.returncode == 0, done.stdout
+    [run] = json.loads((book.folder / "book/results/some/one.json").read_text())["runs"]
+    assert (run["about"]["seed"], run["about"]["model"]["lr"]) == (5, 0.05)
+    notebook = nbformat.read(book.folder / "_build/full/chapters/some/one.ipynb", 4)
+    assert run["final"]["val_loss"] == float(notebook.cells[2].outputs[0].text)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ with the same checkout can do it as well as a thread of tools/execute.py.
 """
 
 import contextlib
+import json
 import os
 import platform
 import re
@@ -42,7 +43,7 @@ def run_notebook(source: str, folder: str, parameters: dict, limits: dict, stop:
     `limits` holds `cell` and `notebook` in seconds, and `threads` (None: as many as there are);
     `stop`, once set, ends the run. Returns the executed notebook's JSON as `notebook`, and
     `status` (ok, failed, killed, timeout, stopped), `error`, `seconds`, `peak_mb`, `date`,
-    `versions` and `hardware`.
+    `versions`, `hardware`, and in the full profile `runs`: what each training ended with.
     """
     for _ in range(2):  # once more, where another kernel took the port of this one
         result = _attempt(source, folder, parameters, limits, stop)
@@ -54,7 +55,8 @@ def run_notebook(source: str, folder: str, parameters: dict, limits: dict, stop:
 def _attempt(source: str, folder: str, parameters: dict, limits: dict, stop: Event) -> dict:
     started = time.time()
     with tempfile.TemporaryDirectory() as scratch:
-        given, made, log = (Path(scratch, name) for name in ("in.ipynb", "out.ipynb", "log"))
+        names = ("in.ipynb", "out.ipynb", "log", "runs")
+        given, made, log, runs = (Path(scratch, name) for name in names)
         given.write_text(source, encoding="utf-8")
         Path(scratch, "parameters.yml").write_text(yaml.safe_dump(parameters), encoding="utf-8")
         command = [sys.executable, "-m", "papermill", given, made, "--cwd", folder]
@@ -64,7 +66,7 @@ def _attempt(source: str, folder: str, parameters: dict, limits: dict, stop: Eve
         with log.open("wb") as stderr:
             process = psutil.Popen(
                 [str(part) for part in command],
-                env=_environment(limits["threads"]),
+                env=_environment(limits["threads"], runs),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
@@ -72,6 +74,7 @@ def _attempt(source: str, folder: str, parameters: dict, limits: dict, stop: Eve
             )
             ended, peak = _watch(process, started + limits["notebook"], stop)
         said = log.read_text(encoding="utf-8", errors="replace")
+        trained = runs.read_text(encoding="utf-8").splitlines() if runs.exists() else []
         notebook = book.read(made if made.exists() else given)
     notebook.cells = [c for c in notebook.cells if "papermill-error-cell-tag" not in book.tags(c)]
     status, error = _diagnose(notebook, ended, process.returncode, said, limits)
@@ -84,14 +87,15 @@ def _attempt(source: str, folder: str, parameters: dict, limits: dict, stop: Eve
         "date": time.strftime("%Y-%m-%d", time.gmtime(started)),
         "versions": {"python": platform.python_version(), **_versions()},
         "hardware": _hardware(gpu=limits["threads"] != 1),
+        **({} if limits["threads"] == 1 else {"runs": [json.loads(line) for line in trained]}),
         "port_taken": status == "killed" and PORT_TAKEN.search(said) is not None,
     }
 
 
-def _environment(threads: int | None) -> dict:
+def _environment(threads: int | None, runs: Path) -> dict:
     env = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"}  # the kernel's own is wanted
     env |= {"JUPYTER_PREFER_ENV_PATH": "1", "PYTHONHASHSEED": "0", "D2LIB_LIVE": "0"}
-    return env | (QUICK if threads == 1 else {})
+    return env | (QUICK if threads == 1 else {"D2LIB_RUNS": str(runs)})
 
 
 def _watch(process: psutil.Popen, deadline: float, stop: Event) -> tuple[str | None, int]:
