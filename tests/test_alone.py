@@ -40,10 +40,10 @@ def repository(tmp_path_factory) -> Path:
     return clone
 
 
-@pytest.fixture(scope="module")
-def fresh_python(tmp_path_factory) -> Path:
+@pytest.fixture
+def fresh_python(tmp_path) -> Path:
     """The Python of an environment with torch, numpy and a kernel, and nothing of the book."""
-    folder = tmp_path_factory.mktemp("fresh")
+    folder = tmp_path / "fresh"
     python = folder / "bin/python"
     run(UV, "venv", "-q", "--seed", "--python", sys.executable, folder)
     pins = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line]

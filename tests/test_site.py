@@ -1,5 +1,6 @@
 """The rendered site in a real browser, as a reader sees it, with no network."""
 
+import contextlib
 import functools
 import http.server
 import threading
@@ -30,6 +31,10 @@ def site():
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *args):
         pass
+
+    def copyfile(self, source, outputfile):
+        with contextlib.suppress(ConnectionError):  # the browser went on to the next page
+            super().copyfile(source, outputfile)
 
 
 @pytest.fixture(scope="module")
