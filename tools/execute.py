@@ -195,9 +195,14 @@ def _save(path: Path, record: dict, profile: str) -> None:
     book.write(folder / path, nbformat.writes(notebook))
     if ok and profile == "full":
         result = RESULTS / path.relative_to("chapters").with_suffix(".json")
-        book.write(result, json.dumps(notebook.metadata["executed"], indent=1) + "\n")
+        book.write(result, _one_run_a_line(notebook.metadata["executed"]))
     if ok:
         (FAILED / path).unlink(missing_ok=True)
+
+
+def _one_run_a_line(record: dict) -> str:
+    lines = ",".join(f"\n  {json.dumps(run)}" for run in record["runs"])
+    return json.dumps(record | {"runs": "RUNS"}, indent=1).replace('"RUNS"', f"[{lines}]") + "\n"
 
 
 def old_records() -> dict[str, dict]:
