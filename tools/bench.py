@@ -89,8 +89,8 @@ def comparisons(scratch: str):
     yield f"{epoch}, linear regression", bare_loop, "1.6", 9, trainer_or_bare(linear, points, 10)
     yield f"{epoch}, softmax regression", bare_loop, "1.15", 9, trainer_or_bare(softmax, images, 1)
     yield f"{epoch}, MLP-256", bare_loop, "1.15", 5, trainer_or_bare(mlp, images, 1)
-    yield "the live board, linear regression", "no board", "1.05", 7, board(linear, points, 400)
-    yield "the live board, softmax regression", "no board", "1.05", 5, board(softmax, images, 10)
+    yield "the live board, linear regression", "no board", "1.05", 5, board(linear, points, 800)
+    yield "the live board, softmax regression", "no board", "1.05", 3, board(softmax, images, 40)
     yield "torchvision, per sample, 28 px", "tensors by batch", ">= 50", 5, pipelines(28)
     yield "torchvision, per sample, 96 px", "tensors by batch", ">= 5", 5, pipelines(96)
     workers = "the same through d2lib"
