@@ -122,7 +122,7 @@ class ProgressBoard:
         self.axes.cla()
         for number, (label, points) in enumerate(self.data.items()):
             every = -(-len(points) // 1000) or 1
-            points = points[::every] + points[-1:]  # at most 1,001 a curve
+            points = points[:-1][::every] + points[-1:]  # at most 1,001 a curve
             style = {"ls": self.ls[number % len(self.ls)], "label": label}
             style["color"] = self.colors[number] if number < len(self.colors) else f"C{number}"
             style["marker"] = "." if len(points) == 1 else ""  # a line of one point is invisible

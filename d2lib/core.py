@@ -245,7 +245,7 @@ class Trainer(HyperParameters):
             self.model.board.draw(x, value, label, every_n=self.num_train_batches / per_epoch)
 
     def end_epoch(self, started: float) -> None:
-        """Average the epoch's values, check that the loss is finite, draw the validation values."""
+        """Average the epoch's values, check that all are finite, draw the validation values."""
         self.history.end_epoch()
         self.history.seconds.append(time.perf_counter() - started)
         check_finite(self)

@@ -80,6 +80,16 @@ def test_what_is_drawn_is_bounded(board):
     assert len(board.data["long"]) == 4321
 
 
+def test_each_point_is_drawn_once_and_a_single_one_is_seen(board):
+    for x in range(3):
+        board.draw(x, x, "three")
+    board.draw(1, 5, "one")
+    three, one = board.render().axes[0].lines
+    assert three.get_xdata().tolist() == [0, 1, 2]
+    assert (three.get_marker(), one.get_marker()) == ("", ".")
+    assert one.get_xdata().tolist() == [1]
+
+
 def test_tensors_with_gradients_are_drawn(board):
     w = torch.ones(1, requires_grad=True)
     board.draw(0, (2 * w).sum(), "loss", every_n=2)
