@@ -1,7 +1,6 @@
 """The thin helper of Runnable Deep Learning: what a section teaches, the next ones import."""
 
 from d2lib.board import ProgressBoard
-from d2lib.core import Classifier, HyperParameters, Module, Trainer, add_to_class
 from d2lib.datasets import (
     DataModule,
     FashionMNIST,
@@ -10,20 +9,24 @@ from d2lib.datasets import (
     TensorLoader,
 )
 from d2lib.history import History
-from d2lib.models import (
+from d2lib.models.linear_classification import (
+    SoftmaxRegression,
+    SoftmaxRegressionScratch,
+    confusion_matrix,
+    cross_entropy,
+    softmax,
+)
+from d2lib.models.linear_regression import (
     SGD,
     LinearRegression,
     LinearRegressionScratch,
-    SoftmaxRegression,
-    SoftmaxRegressionScratch,
     WeightDecay,
     WeightDecayScratch,
-    confusion_matrix,
-    cross_entropy,
     l2_penalty,
-    softmax,
 )
+from d2lib.module import Classifier, HyperParameters, Module, add_to_class
 from d2lib.plotting import plot, set_axes, set_figsize, show_images, use_svg_display
+from d2lib.trainer import Trainer
 
 __version__ = "0.2.0"
 __all__ = [

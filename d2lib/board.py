@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from d2lib.history import detached, numbers
 from d2lib.plotting import set_axes, use_svg_display
+from d2lib.values import detached, numbers
 
 LIVE = os.environ.get("D2LIB_LIVE", "1") != "0"  # "0": nobody watches, draw once at the end
 

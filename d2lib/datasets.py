@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from torch.utils.data import TensorDataset
 
 from d2lib import fetch
-from d2lib.core import HyperParameters
+from d2lib.module import HyperParameters
 from d2lib.plotting import show_images
 
 

@@ -4,11 +4,14 @@ import json
 import math
 import os
 import platform
-from collections.abc import Sequence
+import sys
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from d2lib.board import Point, ProgressBoard
+from d2lib.values import detached, numbers, plain
 
 RUNS = os.environ.get("D2LIB_RUNS")  # where `make full` collects the final numbers of each run
 
@@ -87,8 +90,6 @@ class History:
 
     def plot(self, **options: Any):
         """Draw every value by epoch on a ProgressBoard, which takes the `options`; returns it."""
-        from d2lib.board import Point, ProgressBoard
-
         board = ProgressBoard(xlabel="epoch", **options)
         for label, values in self.epochs.items():
             for epoch, value in enumerate(values, 1):
@@ -123,56 +124,10 @@ class History:
 
 def about(trainer: Any, model: Any, data: Any) -> dict:
     """What ran: seed, device, versions, hyperparameters, as plain values for a History."""
-    from d2lib import __version__
-
-    libraries = {"torch": torch.__version__, "d2lib": __version__}
+    libraries = {"torch": torch.__version__, "d2lib": sys.modules["d2lib"].__version__}
     known = {"seed": trainer.seed, "device": str(trainer.device)}
     known["versions"] = {"python": platform.python_version()} | libraries
     for name, part in (("model", model), ("data", data), ("trainer", trainer)):
         hparams = getattr(part, "hparams", {}).items()
-        known[name] = {"class": type(part).__name__} | {k: _plain(v) for k, v in hparams}
+        known[name] = {"class": type(part).__name__} | {k: plain(v) for k, v in hparams}
     return known
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON can hold it: a number, a text, a short list, or else the name of its kind."""
-    if isinstance(value, torch.Tensor) and value.numel() <= 100:
-        return value.tolist()
-    if isinstance(value, list | tuple) and len(value) <= 100:
-        return [_plain(item) for item in value]
-    if isinstance(value, bool | int | float | str | None):
-        return value
-    return getattr(value, "__name__", type(value).__name__)
-
-
-def _learning_rate(optim: Any) -> Any:
-    groups = getattr(optim, "param_groups", None)
-    return groups[0]["lr"] if groups else getattr(optim, "lr", "unknown")
-
-
-def check_finite(trainer: Any) -> None:
-    """Raise FloatingPointError where a mean of the newest epoch is not a finite number."""
-    for label, means in trainer.history.epochs.items():
-        mean = means[-1]
-        if len(means) == trainer.epoch + 1 and not math.isfinite(mean):
-            newest = trainer.history.steps.get(label, [])[-trainer.num_train_batches :]
-            bad = [k for k, value in enumerate(newest, 1) if not math.isfinite(value)]
-            where = f"batch {bad[0]} of epoch" if bad else "epoch"
-            raise FloatingPointError(
-                f"{label} is {mean} from {where} {trainer.epoch + 1} on, at learning rate"
-                f" {_learning_rate(trainer.optim)}: try a smaller one, gradient_clip_val, or look"
-                " for bad values in the data"
-            )
-
-
-def detached(value: Any) -> Any:
-    """A tensor without its graph, on its device; any other value as it is."""
-    return value.detach() if isinstance(value, torch.Tensor) else value
-
-
-def numbers(values: Sequence[Any]) -> list[float]:
-    """The values as Python floats; tensors cross to the host together."""
-    if all(isinstance(value, torch.Tensor) for value in values):
-        stacked = torch.stack([value.reshape(()) for value in values])
-        return stacked.cpu().double().tolist()
-    return [float(value) for value in values]

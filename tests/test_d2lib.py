@@ -1,5 +1,7 @@
 """The package's frame: its names, its cost, and what it says to readers of D2L."""
 
+import ast
+import graphlib
 import inspect
 import re
 import subprocess
@@ -25,6 +27,19 @@ def test_star_import_gives_what_all_lists():
     names = {}
     exec("from d2lib import *", names)
     assert set(d2lib.__all__) <= set(names)
+
+
+def test_no_file_imports_another_in_a_circle():
+    files = {".".join(path.with_suffix("").parts): path for path in Path("d2lib").rglob("*.py")}
+    needs = {}
+    for name, path in files.items():
+        nodes = list(ast.walk(ast.parse(path.read_text())))  # imports within functions too
+        froms = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+        wanted = {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
+        wanted |= {node.module for node in froms}
+        wanted |= {a.name for node in nodes if isinstance(node, ast.Import) for a in node.names}
+        needs[name] = wanted & set(files)
+    list(graphlib.TopologicalSorter(needs).static_order())  # raises CycleError
 
 
 def test_import_pulls_in_nothing_heavy():

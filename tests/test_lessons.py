@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import sys
 import textwrap
 from pathlib import Path
 
@@ -46,8 +47,7 @@ def attached_to(function: ast.FunctionDef) -> str:
 
 def in_library(name: str):
     """d2lib's function, private ones too, or method."""
-    parts = (d2lib.board, d2lib.core, d2lib.datasets, d2lib.history, d2lib.models, d2lib.plotting)
-    modules = [d2lib, *parts]
+    modules = [module for path, module in sys.modules.items() if path.split(".")[0] == "d2lib"]
     first, *rest = name.split(".")
     thing = next(vars(module)[first] for module in modules if first in vars(module))
     for part in rest:

@@ -240,7 +240,7 @@ def test_the_board_is_flushed_at_the_end_and_where_a_run_breaks_off():
 
 def test_seconds_are_measured(monkeypatch):
     clock = iter(range(0, 10_000, 7))
-    monkeypatch.setattr("d2lib.core.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("d2lib.trainer.time.perf_counter", lambda: next(clock))
     assert d2l.Trainer(2).fit(scratch(), linear_data()).seconds == [7, 7]
 
 

@@ -1,0 +1,131 @@
+"""The model's frame: hyperparameters, Module, Classifier."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from d2lib.board import ProgressBoard
+
+
+def add_to_class(Class: type) -> Callable:
+    """Make the decorated function a method of `Class`, also for its living instances.
+
+    Taught in `linear_regression/object_oriented_design`.
+    """
+
+    def wrapper(obj):
+        setattr(Class, obj.__name__, obj)
+        return obj
+
+    return wrapper
+
+
+class HyperParameters:
+    """Keep the arguments of `__init__` as attributes and in the dictionary `hparams`.
+
+    Taught in `linear_regression/object_oriented_design`.
+    """
+
+    def save_hyperparameters(self, ignore: str | Sequence[str] = ()) -> None:
+        """Call this in `__init__`, after `super().__init__()`: stores the arguments of `__init__`,
+        except those named in `ignore` and those that begin with an underscore."""
+        frame = inspect.currentframe().f_back
+        code, values = frame.f_code, frame.f_locals
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        ignore = {names[0], *([ignore] if isinstance(ignore, str) else ignore)}
+        kept = {k: values[k] for k in names if k not in ignore and not k.startswith("_")}
+        self.hparams = {**getattr(self, "hparams", {}), **kept}
+        for name, value in kept.items():
+            setattr(self, name, value)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{k}={v!r}" for k, v in getattr(self, "hparams", {}).items())
+        return f"{type(self).__name__}({shown})"
+
+
+class Module(nn.Module, HyperParameters):
+    """A model that knows its loss and its optimizer; the Trainer knows the rest.
+
+    Taught in `linear_regression/object_oriented_design`.
+    """
+
+    def __init__(self, plot_train_per_epoch: float = 2, plot_valid_per_epoch: float = 1):
+        super().__init__()
+        self.save_hyperparameters()
+        self.board = ProgressBoard(xlabel="epoch")
+        self.trainer = None
+
+    def loss(self, y_hat: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """The number to be made small, for predictions and labels of a batch."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method loss(y_hat, y)")
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """The prediction for a batch of inputs."""
+        if not hasattr(self, "net"):
+            raise NotImplementedError(f"{type(self).__name__} needs an attribute net, or forward")
+        return self.net(X)
+
+    def training_step(self, batch: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The loss of one batch, which is all inputs and, last, the labels."""
+        loss = self.loss(self(*batch[:-1]), batch[-1])
+        self.plot("loss", loss, train=True)
+        return loss
+
+    def validation_step(self, batch: Sequence[torch.Tensor]) -> None:
+        """Measure one batch, without learning from it."""
+        loss = self.loss(self(*batch[:-1]), batch[-1])
+        self.plot("loss", loss, train=False)
+
+    def configure_optimizers(self):
+        """What updates the parameters: SGD with learning rate `lr`, unless a model says otherwise.
+
+        Taught in `linear_classification/classifier`.
+        """
+        if not any(True for _ in self.parameters()):
+            raise ValueError(
+                f"{type(self).__name__} has no parameters to train: assign nn.Parameter"
+                " or layers to attributes in __init__, after super().__init__()"
+            )
+        return torch.optim.SGD(self.parameters(), lr=self.lr)
+
+    def plot(self, key: str, value: Any, train: bool) -> None:
+        """Record `value`, a mean over the batch, as `train_{key}` or `val_{key}`, and draw it."""
+        if self.trainer is None:
+            raise RuntimeError(f"{type(self).__name__}.plot needs a trainer: call Trainer.fit")
+        self.trainer.record(key, value, train)
+
+
+class Classifier(Module):
+    """A model whose outputs are scores (logits) for classes, `(n, q)`, and its labels integers.
+
+    Taught in `linear_classification/classifier`.
+    """
+
+    def validation_step(self, batch: Sequence[torch.Tensor]) -> None:
+        """Measure loss and accuracy of one batch."""
+        Y_hat = self(*batch[:-1])
+        self.plot("loss", self.loss(Y_hat, batch[-1]), train=False)
+        self.plot("acc", self.accuracy(Y_hat, batch[-1]), train=False)
+
+    def accuracy(self, Y_hat: torch.Tensor, Y: torch.Tensor, averaged: bool = True) -> torch.Tensor:
+        """The fraction of rows of `Y_hat` (scores, `(..., q)`) whose largest score is at the label.
+
+        With `averaged=False` one number per row, 1.0 where right and 0.0 where wrong: `(n,)`.
+        """
+        Y_hat = Y_hat.reshape(-1, Y_hat.shape[-1])
+        right = (Y_hat.argmax(dim=1) == Y.reshape(-1)).float()
+        return right.mean() if averaged else right
+
+    def loss(self, Y_hat: torch.Tensor, Y: torch.Tensor, averaged: bool = True) -> torch.Tensor:
+        """The cross-entropy of the logits `(..., q)` against the labels, in nats.
+
+        With `averaged=False` one number per row: `(n,)`.
+        Taught in `linear_classification/softmax_regression_concise`.
+        """
+        Y_hat = Y_hat.reshape(-1, Y_hat.shape[-1])
+        reduction = "mean" if averaged else "none"
+        return F.cross_entropy(Y_hat, Y.reshape(-1), reduction=reduction)
