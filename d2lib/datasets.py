@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterable, Iterator, Sequence
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch.nn import functional as F
 from torch.utils.data import TensorDataset
 
 from d2lib import fetch
+from d2lib.fetch import data_folder
 from d2lib.module import HyperParameters
 from d2lib.plotting import show_images
 
@@ -32,8 +34,13 @@ class TensorLoader:
         drop_last: bool = False,
         generator: torch.Generator | None = None,
     ):
-        if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}: a batch has at least one row")
+        if not isinstance(batch_size, Integral) or batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size!r}: give a number of rows, 1 or more")
+        if isinstance(dataset, torch.Tensor | list | tuple):
+            kind = type(dataset).__name__
+            raise TypeError(
+                f"a {kind} is no data set: give TensorDataset(X, y), from torch.utils.data"
+            )
         self.dataset, self.batch_size, self.shuffle = dataset, batch_size, shuffle
         self.drop_last, self.generator = drop_last, generator
         self.device = torch.device("cpu")
@@ -67,7 +74,8 @@ class TensorLoader:
 class DataModule(HyperParameters):
     """Training data, and validation data if there is any, in batches.
 
-    `root` is the folder for data that must be fetched (None: the user's cache). `num_workers` is
+    `root` is the folder for data that must be fetched: by default the user's cache, in which
+    torchvision's classes find Fashion-MNIST as well as d2lib's. `num_workers` is
     there for readers of D2L; data in tensors need no workers, so nothing uses it.
 
     Taught in `linear_regression/object_oriented_design`.
@@ -75,6 +83,7 @@ class DataModule(HyperParameters):
 
     def __init__(self, root: str | None = None, num_workers: int = 4):
         self.save_hyperparameters()
+        self.root = str(data_folder(root))
 
     def get_dataloader(self, train: bool) -> Iterable:
         """An iterable with a length that yields batches, of training or of validation data."""
@@ -93,9 +102,10 @@ class DataModule(HyperParameters):
     ) -> TensorLoader:
         """Batches of `self.batch_size` from the rows `indices` of the tensors, shuffled to train.
 
-        Raises ValueError where the tensors have different numbers of rows.
+        Raises TypeError for what are no tensors, ValueError where their numbers of rows differ.
         Taught in `linear_regression/synthetic_data`.
         """
+        _check_tensors(tensors)
         tensors = [tensor[indices] for tensor in tensors]
         if len({len(tensor) for tensor in tensors}) > 1:
             lengths = ", ".join(str(len(tensor)) for tensor in tensors)
@@ -110,6 +120,7 @@ class SyntheticRegressionData(DataModule):
     are for training. `w` has `d` numbers, `noise` is the standard deviation. With a `seed` the data
     come from a generator of their own, else from PyTorch's global one.
 
+    Raises ValueError where `w` is no vector or `b` not one number.
     Taught in `linear_regression/synthetic_data`.
     """
 
@@ -126,6 +137,7 @@ class SyntheticRegressionData(DataModule):
     ):
         super().__init__()
         self.save_hyperparameters()
+        _check_truth(w, b)
         self.w = torch.as_tensor(w, dtype=torch.float32)
         generator = None  # the global one; a seed gets another stream than torch.manual_seed(seed)
         if seed is not None:
@@ -159,8 +171,8 @@ class LabelledImages:
         return len(self.labels)
 
     def __getitem__(self, rows: Any) -> tuple:
-        if isinstance(rows, int):
-            X, y = self[[rows]]
+        if isinstance(rows, int) or getattr(rows, "ndim", 1) == 0:
+            X, y = self[[int(rows)]]
             return X[0], int(y[0])
         X = self.images[rows].unsqueeze(1).float() / 255  # (n, 1, h, w)
         if X.shape[-2:] != self.resize:
@@ -199,7 +211,7 @@ class FashionMNIST(DataModule):
         seed: int = 0,
     ):
         super().__init__(root, num_workers)
-        self.save_hyperparameters()
+        self.save_hyperparameters(ignore=["root", "num_workers"])  # DataModule has kept them
         if not isinstance(resize, Sequence) or len(resize) != 2:
             raise ValueError(f"resize is {resize!r}: give height and width, as in (28, 28)")
         images, labels = _read_idx("train", root)
@@ -232,6 +244,24 @@ class FashionMNIST(DataModule):
         return show_images(
             X.squeeze(1), nrows, ncols, titles=self.text_labels(y) if labels is None else labels
         )
+
+
+def _check_tensors(tensors: Sequence[torch.Tensor]) -> None:
+    if isinstance(tensors, torch.Tensor):
+        raise TypeError("get_tensorloader got one tensor: give a tuple of them, such as (X, y)")
+    for value in tensors:
+        if not isinstance(value, torch.Tensor):
+            kind = type(value).__name__
+            cure = "torch.tensor(values, dtype=torch.float32)"
+            raise TypeError(f"get_tensorloader got a {kind}: make it a tensor first, {cure}")
+
+
+def _check_truth(w: Any, b: Any) -> None:
+    w, b = torch.as_tensor(w), torch.as_tensor(b)
+    if w.ndim == 0 or w.numel() != len(w):
+        raise ValueError(f"w has shape {tuple(w.shape)}: give one number per feature, (d,)")
+    if b.numel() != 1:
+        raise ValueError(f"b has shape {tuple(b.shape)}: give one number")
 
 
 def _read_idx(part: str, root: str | None) -> tuple[torch.Tensor, torch.Tensor]:

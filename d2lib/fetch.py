@@ -22,11 +22,16 @@ DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 PATIENCE = 20  # seconds without a byte after which a mirror is given up
 
 
-def cache(root: str | Path | None = None) -> Path:
-    """The folder that fetched files are kept in: `root`'s, or the user's."""
+def data_folder(root: str | Path | None = None) -> Path:
+    """The folder for fetched data: `root`, or without one the user's cache."""
     from platformdirs import user_cache_dir
 
-    return Path(root or user_cache_dir("d2lib", appauthor=False)).expanduser() / "fashion-mnist"
+    return Path(root or user_cache_dir("d2lib", appauthor=False)).expanduser()
+
+
+def cache(root: str | Path | None = None) -> Path:
+    """Where Fashion-MNIST lies in the data folder, for torchvision's class as well as for ours."""
+    return data_folder(root) / "FashionMNIST" / "raw"
 
 
 def fashion_mnist(name: str, root: str | Path | None = None) -> bytes:
@@ -43,7 +48,7 @@ def fashion_mnist(name: str, root: str | Path | None = None) -> bytes:
 
 def _folders(root: str | Path | None) -> list[Path]:
     given = os.environ.get("D2LIB_DATA")
-    own = [Path(given).expanduser(), Path(given).expanduser() / "fashion-mnist"] if given else []
+    own = [Path(given).expanduser(), cache(given)] if given else []
     return [*own, cache(root), DEBIAN]
 
 

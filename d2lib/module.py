@@ -114,18 +114,43 @@ class Classifier(Module):
     def accuracy(self, Y_hat: torch.Tensor, Y: torch.Tensor, averaged: bool = True) -> torch.Tensor:
         """The fraction of rows of `Y_hat` (scores, `(..., q)`) whose largest score is at the label.
 
-        With `averaged=False` one number per row, 1.0 where right and 0.0 where wrong: `(n,)`.
+        Rows labeled -100, PyTorch's mark for "no label", do not count. With `averaged=False` one
+        number per row, 1.0 where right and 0.0 where wrong or not labeled: `(n,)`.
+        Raises as `check_labels` does.
         """
-        Y_hat = Y_hat.reshape(-1, Y_hat.shape[-1])
-        right = (Y_hat.argmax(dim=1) == Y.reshape(-1)).float()
-        return right.mean() if averaged else right
+        check_labels(Y_hat, Y)
+        Y_hat, Y = Y_hat.reshape(-1, Y_hat.shape[-1]), Y.reshape(-1)
+        right = (Y_hat.argmax(dim=1) == Y).float()
+        return right.sum() / (Y != -100).sum() if averaged else right
 
     def loss(self, Y_hat: torch.Tensor, Y: torch.Tensor, averaged: bool = True) -> torch.Tensor:
         """The cross-entropy of the logits `(..., q)` against the labels, in nats.
 
-        With `averaged=False` one number per row: `(n,)`.
+        Rows labeled -100 do not count. With `averaged=False` one number per row: `(n,)`.
+        Raises as `check_labels` does.
         Taught in `linear_classification/softmax_regression_concise`.
         """
+        check_labels(Y_hat, Y)
         Y_hat = Y_hat.reshape(-1, Y_hat.shape[-1])
         reduction = "mean" if averaged else "none"
         return F.cross_entropy(Y_hat, Y.reshape(-1), reduction=reduction)
+
+
+def check_labels(Y_hat: torch.Tensor, Y: torch.Tensor) -> None:
+    """Labels are class numbers, int64 or uint8, one for each row of scores `(..., q)`, q > 1.
+
+    Raises ValueError for other shapes, TypeError for other types; a column, `(n, 1)`, is a shape.
+    """
+    rows, scores = tuple(Y_hat.shape[:-1]), tuple(Y_hat.shape)
+    if Y_hat.ndim == 0 or Y_hat.shape[-1] < 2:
+        raise ValueError(
+            f"scores have shape {scores}: give each row one score per class, (n, q), two scores"
+            " for two classes"
+        )
+    if tuple(Y.shape) not in (rows, (*rows, 1)):
+        raise ValueError(
+            f"scores have shape {scores} but labels {tuple(Y.shape)}: give one class number per"
+            f" row of scores, {rows}; the classes are the last axis of the scores"
+        )
+    if Y.dtype not in (torch.int64, torch.uint8):
+        raise TypeError(f"labels are {Y.dtype}: give class numbers as int64, y.long()")

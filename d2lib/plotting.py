@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,9 @@ def set_axes(axes, xlabel, ylabel, xlim, ylim, xscale, yscale, legend) -> None:
 
     Taught in `preliminaries/calculus`.
     """
-    axes.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
-    axes.set(xlim=xlim, ylim=ylim)
+    if (axes.get_xscale(), axes.get_yscale()) != (xscale, yscale):  # to set one resets its ticks
+        axes.set(xscale=xscale, yscale=yscale)
+    axes.set(xlabel=xlabel, ylabel=ylabel, xlim=xlim, ylim=ylim)
     if legend:
         axes.legend(legend)
     axes.grid(True)
@@ -68,9 +70,12 @@ def plot(
     `axes` (default: the current ones, at `figsize` inches) are cleared first. Series after the
     last of `fmts` reuse its line styles in further colours.
 
-    Raises ValueError where X and Y do not pair up. Taught in `preliminaries/calculus`.
+    A column `(n, 1)` is one series; dates and names stay what they are; a series of one value is
+    drawn as a point. Raises ValueError where X and Y do not pair up or nothing would be seen,
+    TypeError for what is no number, date or name. Taught in `preliminaries/calculus`.
     """
     xs, ys = _pair(X, Y)
+    _check_visible(xs, ys, xscale, yscale, legend)
     if axes is None:
         import matplotlib.pyplot as plt
 
@@ -78,11 +83,12 @@ def plot(
         axes = plt.gca()
     axes.cla()
     for k, (x, y) in enumerate(zip(xs, ys, strict=True)):
-        fmt = fmts[k % len(fmts)]
-        if k < len(fmts):
-            axes.plot(x, y, fmt)
-        else:
-            axes.plot(x, y, re.sub(r"C\d+|[bgrcmykw]", "", fmt), color=f"C{k}")
+        fmt, style = fmts[k % len(fmts)], {}
+        if k >= len(fmts):
+            fmt, style = re.sub(r"C\d+|[bgrcmykw]", "", fmt), {"color": f"C{k}"}
+        (line,) = axes.plot(x, y, fmt, **style)
+        if len(y) == 1 and line.get_marker() == "None":
+            line.set_marker(".")
     set_axes(axes, xlabel, ylabel, xlim, ylim, xscale, yscale, legend)
 
 
@@ -97,7 +103,8 @@ def show_images(
 
     An image is a tensor on any device, an array or a PIL image: `(h, w)`, `(1, h, w)` or
     `(3, h, w)`, `(h, w, 3)`. Images beyond the grid are left out, cells beyond the images empty;
-    `scale` is the side of a cell in inches.
+    `scale` is the side of a cell in inches. All images share one scale: bytes go from 0 to 255,
+    floats from 0 to 1, or from their least to their greatest where some lie outside.
 
     Taught in `linear_classification/fashion_mnist`.
     """
@@ -109,8 +116,9 @@ def show_images(
     axes = grid.flatten()
     for axis in axes:
         axis.axis("off")
-    for number, (axis, image) in enumerate(zip(axes, imgs, strict=False)):
-        axis.imshow(_pixels(image), cmap="gray", interpolation="none")
+    images = [_pixels(image) for image, _ in zip(imgs, axes, strict=False)]
+    for number, (axis, image) in enumerate(zip(axes, _bright(images), strict=False)):
+        axis.imshow(image, cmap="gray", interpolation="none", vmin=0, vmax=1)
         if titles is not None and number < len(titles):
             axis.set_title(titles[number])
     return axes
@@ -124,6 +132,25 @@ def _pixels(image: Any) -> np.ndarray:
     if pixels.ndim == 3 and pixels.shape[0] in (1, 3) and pixels.shape[2] not in (1, 3):
         pixels = pixels.transpose(1, 2, 0)
     return pixels.squeeze(2) if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
+
+
+def _bright(images: list[np.ndarray]) -> list[np.ndarray]:
+    """The images as floats in [0, 1], on one scale for all of a type."""
+    floats = [image for image in images if image.dtype.kind not in "bu"]
+    low, high = 0.0, 1.0
+    if floats:
+        least, greatest = (f([f(image) for image in floats]) for f in (np.nanmin, np.nanmax))
+        if least < 0 or greatest > 1:
+            low, high = least, greatest
+    scaled = []
+    for image in images:
+        bottom, top = (low, high) if image.dtype.kind not in "bu" else (0, _top(image.dtype))
+        scaled.append((image.astype(float) - bottom) / ((top - bottom) or 1))
+    return scaled
+
+
+def _top(dtype: np.dtype) -> int:
+    return 1 if dtype.kind == "b" else np.iinfo(dtype).max
 
 
 def _pair(X: Any, Y: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -143,21 +170,45 @@ def _pair(X: Any, Y: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
 
 
 def _series(data: Any) -> list[np.ndarray]:
-    """`data` as a list of one-dimensional float arrays."""
-    if isinstance(data, list | tuple):
-        items = [_array(item) for item in data]
-        series = items if items and items[0].ndim else [np.array(items, dtype=float)]
+    """`data` as a list of one-dimensional arrays."""
+    if hasattr(data, "columns"):  # a DataFrame: its columns
+        data = [data[column] for column in data.columns]
+    if isinstance(data, list | tuple) and any(np.ndim(item) for item in data):
+        series = [_array(item) for item in data]
     else:
         array = _array(data)
-        series = [array] if array.ndim == 1 else list(array) if array.ndim else [array]
+        series = list(array) if array.ndim == 2 and array.shape[1] > 1 else [array]
+    series = [one.squeeze(1) if one.ndim == 2 and one.shape[1] == 1 else one for one in series]
     for one in series:
-        if one.ndim != 1:
-            raise ValueError(f"plot got a series of shape {one.shape}: a series is (n,) numbers")
+        if one.ndim != 1 or not len(one):
+            raise ValueError(f"plot got a series of shape {one.shape}: a series is (n,) values")
     return series
 
 
 def _array(values: Any) -> np.ndarray:
-    """`values`, a tensor (with gradient, on any device, of any type) or a sequence, as floats."""
+    """`values`, a tensor (with gradient, on any device, of any type) or a sequence, as an array:
+    numbers as floats, dates and names as they are."""
     if hasattr(values, "detach"):
-        values = values.detach().cpu().double()
-    return np.asarray(values, dtype=float)
+        values = values.detach().cpu()
+        values = values if values.is_complex() else values.double()
+    elif isinstance(values, list | tuple):
+        values = [float(v) if hasattr(v, "detach") else v for v in values]
+    array = np.asarray(values)
+    if array.dtype.kind in "biuf":
+        return array.astype(float)
+    is_named = all(isinstance(value, str | date) for value in array.flat)
+    if array.dtype.kind == "M" or is_named:
+        return array
+    raise TypeError(f"plot draws numbers, dates and names, not {array.dtype}")
+
+
+def _check_visible(xs: list, ys: list, xscale: str, yscale: str, legend: Sequence[str]) -> None:
+    if len(legend) > len(ys):
+        raise ValueError(f"legend names {len(legend)} series, but plot got {len(ys)}")
+    for name, scale, series in (("xscale", xscale, xs), ("yscale", yscale, ys)):
+        for k, one in enumerate(series):
+            numbers = one.dtype.kind == "f"
+            if numbers and not np.isfinite(one).any():
+                raise ValueError(f"series {k} has no finite value to draw")
+            if scale == "log" and numbers and not (one > 0).any():
+                raise ValueError(f"{name} is log, but series {k} has no positive value")

@@ -81,15 +81,37 @@ def test_orders_are_drawn_on_the_cpu_whatever_the_default_device(rows):
         assert sorted(seen(d2l.TensorLoader(rows, 4, shuffle=True))) == list(range(10))
 
 
-def test_batches_of_no_rows_are_refused(rows):
-    with pytest.raises(ValueError, match="batch_size is 0"):
-        d2l.TensorLoader(rows, 0)
+@pytest.mark.parametrize("size", [0, -1, 2.5, None])
+def test_batches_of_no_rows_are_refused(rows, size):
+    with pytest.raises(ValueError, match=f"batch_size is {size}: give a number of rows"):
+        d2l.TensorLoader(rows, size)
+
+
+@pytest.mark.parametrize("dataset", [torch.ones(3, 2), (torch.ones(3), torch.ones(3)), [1, 2]])
+def test_what_is_no_data_set_is_refused(dataset):
+    with pytest.raises(TypeError, match="is no data set: give TensorDataset"):
+        d2l.TensorLoader(dataset, 2)
 
 
 def test_tensors_of_unequal_length_are_refused():
     module = d2l.SyntheticRegressionData([1.0], 0)
     with pytest.raises(ValueError, match="equally many rows, not 3, 4"):
         module.get_tensorloader((torch.zeros(3), torch.zeros(4)), train=True)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        ((np.ones((3, 2)), np.ones(3)), "got a ndarray: make it a tensor first, torch.tensor"),
+        ((torch.ones(3, 2), [1.0, 2.0, 3.0]), "got a list: make it a tensor first"),
+        ((torch.ones(3, 2), None), "got a NoneType: make it a tensor first"),
+        (torch.ones(3, 2), "got one tensor: give a tuple of them"),
+    ],
+)
+def test_what_is_no_tensor_is_refused(tensors, message):
+    module = d2l.SyntheticRegressionData([1.0], 0)
+    with pytest.raises(TypeError, match=message):
+        module.get_tensorloader(tensors, True)
 
 
 # synthetic data
@@ -103,6 +125,26 @@ def test_the_truth_is_recovered_and_the_noise_has_its_level():
     solution = torch.linalg.lstsq(ones, data.y).solution
     assert torch.allclose(solution[:, 0], torch.tensor([1.5, -2, 3]), atol=5 * 0.1 / 5000**0.5)
     assert (data.y - ones @ solution).std().item() == pytest.approx(0.1, rel=0.05)
+
+
+@pytest.mark.parametrize("w", [[2.0, -3.4], torch.tensor([[2.0], [-3.4]]), np.array([2.0, -3.4])])
+@pytest.mark.parametrize("b", [4.2, torch.tensor([4.2]), np.float64(4.2)])
+def test_any_vector_and_any_number_give_one_label_a_row(w, b):
+    data = d2l.SyntheticRegressionData(w, b, noise=0)
+    assert torch.allclose(data.y[:, 0], data.X @ torch.tensor([2.0, -3.4]) + 4.2, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("w", "b", "message"),
+    [
+        ([1.0, 2.0], [1.0, 2.0], r"b has shape \(2,\): give one number"),
+        (torch.ones(2, 2), 0.0, r"w has shape \(2, 2\): give one number per feature"),
+        (1.0, 0.0, r"w has shape \(\): give one number per feature"),
+    ],
+)
+def test_a_truth_of_another_shape_is_refused(w, b, message):
+    with pytest.raises(ValueError, match=message):
+        d2l.SyntheticRegressionData(w, b)
 
 
 def test_training_and_validation_rows_are_told_apart():
@@ -153,6 +195,36 @@ def torchvisions(tmp_path_factory):
     return lambda train, transform: FashionMNIST(folder, train=train, transform=transform)
 
 
+def test_the_root_of_a_data_module_serves_torchvisions_class_offline(monkeypatch, tmp_path):
+    from torchvision.datasets import FashionMNIST
+
+    from d2lib import fetch
+
+    for name in fetch.FILES:  # what a download leaves behind
+        fetch.keep(name, fetch.fashion_mnist(name), fetch.cache(tmp_path))
+
+    class Readers(d2l.DataModule):
+        def __init__(self, batch_size=64):
+            super().__init__(tmp_path)
+            self.save_hyperparameters()
+            self.val = FashionMNIST(self.root, train=False, download=True)
+
+    def no_network(*_, **__):
+        raise AssertionError("torchvision downloads what is there")
+
+    monkeypatch.setattr("torchvision.datasets.mnist.download_and_extract_archive", no_network)
+    assert len(Readers().val) == 10_000
+
+
+def test_root_is_a_path_for_readers_classes_and_ours(fashion):
+    from d2lib import fetch
+
+    for data in (d2l.DataModule(), fashion):
+        assert data.root == str(fetch.data_folder())
+    assert d2l.DataModule("~/data").root.endswith("/data")
+    assert "~" not in d2l.DataModule("~/data").root
+
+
 def test_the_split_is_stratified_disjoint_and_fixed_by_its_seed(fashion):
     assert (len(fashion.train), len(fashion.val), len(fashion.test)) == (50_000, 10_000, 10_000)
     for part, each in ((fashion.train, 5000), (fashion.val, 1000), (fashion.test, 1000)):
@@ -201,6 +273,22 @@ def test_items_and_batches_have_the_shapes_and_types_that_readers_know(fashion):
     assert X.max() <= 1
     assert fashion.train[-1][0].shape == (1, 28, 28)
     assert fashion.train[3:7][0].shape == (4, 1, 28, 28)
+
+
+@pytest.mark.parametrize("five", [5, np.int64(5), np.uint8(5), torch.tensor(5), np.array(5)])
+def test_any_integer_gives_one_image(five):
+    data = d2l.FashionMNIST(resize=(32, 32))
+    (image, label), (expected, its) = data.val[five], data.val[5]
+    assert torch.equal(image, expected)
+    assert image.shape == (1, 32, 32)
+    assert (label, type(label)) == (its, int)
+
+
+@pytest.mark.parametrize("rows", [[5], torch.tensor([5]), np.array([5]), slice(5, 6)])
+def test_one_row_asked_for_as_many_gives_a_batch(fashion, rows):
+    X, y = fashion.val[rows]
+    assert (X.shape, y.shape) == ((1, 1, 28, 28), (1,))
+    assert torch.equal(X[0], fashion.val[5][0])
 
 
 def test_pixels_equal_torchvisions(torchvisions):
@@ -261,4 +349,27 @@ def test_show_images_takes_what_images_come_in():
     shapes = [axis.images[0].get_array().shape for axis in axes if axis.images]
     assert shapes == [(4, 4)] * 3 + [(4, 4, 3)] * 2 + [(4, 4)]
     assert [axis.get_title() for axis in axes[:2]] == ["a", ""]
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("images", "shades"),
+    [
+        ([torch.ones(4, 4), torch.zeros(4, 4), torch.full((4, 4), 0.5)], [1, 0, 0.5]),
+        ([np.full((4, 4), v, np.uint8) for v in (255, 0, 51)], [1, 0, 0.2]),
+        ([torch.ones(4, 4, dtype=torch.bool)], [1]),
+        ([torch.full((4, 4), v) for v in (-1.0, 0.0, 3.0)], [0, 0.25, 1]),
+        ([torch.full((3, 4, 4), v) for v in (-1.0, 0.0, 3.0)], [0, 0.25, 1]),
+        ([torch.full((4, 4), v) for v in (0, 500, 1000)], [0, 0.5, 1]),
+        ([torch.full((4, 4), 255, dtype=torch.uint8), torch.full((4, 4), 0.5)], [1, 0.5]),
+        ([torch.full((4, 4), 7.0)], [0]),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_images_share_one_scale(images, shades):
+    axes = d2l.show_images(images, 1, len(images))
+    for axis, shade in zip(axes, shades, strict=True):
+        shown = axis.images[0]
+        assert shown.get_clim() == (0, 1)
+        assert np.allclose(shown.get_array(), shade)
     plt.close("all")

@@ -17,6 +17,7 @@ import pytest
 from d2lib import fetch
 
 NAME = "t10k-labels-idx1-ubyte"
+LAYOUT = "FashionMNIST/raw"  # torchvision's, so that its classes find the files too
 ROOT = Path(__file__).parents[1]
 
 
@@ -87,7 +88,7 @@ def test_a_mirror_fills_the_cache_and_the_next_call_reads_it(
 ):
     monkeypatch.setattr(fetch, "MIRRORS", (mirror("good"),))
     assert fetch.fashion_mnist(NAME, tmp_path) == content
-    assert (tmp_path / "fashion-mnist" / NAME).read_bytes() == content
+    assert (tmp_path / LAYOUT / NAME).read_bytes() == content
     assert fetch.fashion_mnist(NAME, tmp_path) == content
     assert mirror.asked == [f"/{NAME}.gz"]
 
@@ -115,15 +116,15 @@ def test_where_all_fail_the_error_names_each_and_the_three_ways(mirror, way, mon
     assert "http://127.0.0.1:9/: ConnectionError" in said
     for advice in ("make data", "apt-get install dataset-fashion-mnist", "D2LIB_DATA"):
         assert advice in said
-    left = {file.name for file in (tmp_path / "fashion-mnist").iterdir()}
+    left = {file.name for file in (tmp_path / LAYOUT).iterdir()}
     assert left <= {".lock"}
 
 
 def test_a_damaged_cache_is_fetched_again(content, mirror, monkeypatch, tmp_path):
     monkeypatch.setattr(fetch, "MIRRORS", (mirror("good"),))
-    kept = tmp_path / "fashion-mnist" / NAME
+    kept = tmp_path / LAYOUT / NAME
     for damage in (b"", content[:100], b"x" * len(content)):
-        kept.parent.mkdir(exist_ok=True)
+        kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_bytes(damage)
         assert fetch.fashion_mnist(NAME, tmp_path) == content
         assert kept.read_bytes() == content
@@ -131,8 +132,8 @@ def test_a_damaged_cache_is_fetched_again(content, mirror, monkeypatch, tmp_path
 
 
 def test_a_right_packed_file_beside_a_damaged_one_serves(content, tmp_path):
-    folder = tmp_path / "fashion-mnist"
-    folder.mkdir()
+    folder = tmp_path / LAYOUT
+    folder.mkdir(parents=True)
     (folder / NAME).write_bytes(b"damaged")
     (folder / f"{NAME}.gz").write_bytes(gzip.compress(content))
     assert fetch.fashion_mnist(NAME, tmp_path) == content
@@ -153,7 +154,7 @@ def test_two_who_ask_at_once_fetch_once(content, mirror, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("inside", ["", "fashion-mnist"])
+@pytest.mark.parametrize("inside", ["", LAYOUT])
 def test_a_folder_of_ones_own_comes_first(content, packed, inside, monkeypatch, tmp_path):
     folder = tmp_path / "own" / inside
     folder.mkdir(parents=True)
@@ -174,7 +175,7 @@ def test_debians_package_is_read_in_place(content, monkeypatch, tmp_path):
 
 
 def test_a_cache_that_cannot_be_made_is_told(content, tmp_path):
-    (tmp_path / "fashion-mnist").write_text("a file in the folder's place")
+    (tmp_path / "FashionMNIST").write_text("a file in the folder's place")
     with pytest.raises(OSError, match=r"cannot be kept in .*D2LIB_DATA"):
         fetch.fashion_mnist(NAME, tmp_path)
 
@@ -199,7 +200,7 @@ def make_data(tmp_path, **environment) -> subprocess.CompletedProcess:
 def test_make_data_works_from_the_cache_alone(tmp_path):
     real = {name: fetch.fashion_mnist(name) for name in fetch.FILES}
     for name, content in real.items():
-        fetch.keep(name, content, tmp_path / "cache" / "d2lib" / "fashion-mnist")
+        fetch.keep(name, content, tmp_path / "cache" / "d2lib" / LAYOUT)
     done = make_data(tmp_path)
     assert (done.returncode, done.stdout) == (0, "data: Fashion-MNIST is there\n")
 
@@ -246,5 +247,5 @@ def test_make_data_takes_debians_package_where_no_mirror_answers(tmp_path):
     done = make_data(tmp_path, PATH=f"{apt.parent}:/usr/bin:/bin")
     assert done.returncode == 0, done.stderr
     assert "taking the package dataset-fashion-mnist" in done.stdout
-    kept = tmp_path / "cache" / "d2lib" / "fashion-mnist"
+    kept = tmp_path / "cache" / "d2lib" / LAYOUT
     assert all((kept / name).read_bytes() == fetch.fashion_mnist(name) for name in fetch.FILES)

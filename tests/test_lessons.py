@@ -56,7 +56,7 @@ def in_library(name: str):
 
 
 class Bare(ast.NodeTransformer):
-    """Drops docstrings and annotations: what a lesson may leave out."""
+    """Drops docstrings, annotations and checks of arguments: what a lesson may leave out."""
 
     def visit_FunctionDef(self, node):
         self.generic_visit(node)
@@ -64,6 +64,11 @@ class Bare(ast.NodeTransformer):
             node.body = node.body[1:]
         node.returns = None
         return node
+
+    def visit_Expr(self, node):
+        call = node.value
+        named = isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
+        return None if named and call.func.id.lstrip("_").startswith("check_") else node
 
     def visit_AnnAssign(self, node):
         return ast.Assign([node.target], node.value, lineno=0)
@@ -85,7 +90,9 @@ def test_lesson_and_library_have_the_same_code(name, definition):
 
 def test_another_body_is_noticed():
     lesson = ast.parse("def f(x):\n    y = x\n    return y + 1").body[0]
-    library = 'def f(x: int) -> int:\n    """Add."""\n    y: int = x\n    return y + {}'
+    library = (
+        'def f(x: int) -> int:\n    """Add."""\n    _check_x(x)\n    y: int = x\n    return y + {}'
+    )
     assert bare(lesson) == bare(ast.parse(library.format(1)).body[0])
     assert bare(lesson) != bare(ast.parse(library.format(2)).body[0])
 

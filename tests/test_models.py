@@ -185,15 +185,93 @@ def test_accuracy_by_hand():
     model = d2l.Classifier()
     assert model.accuracy(scores, y) == 0.75
     assert model.accuracy(scores, y, averaged=False).tolist() == [1, 1, 0, 1]
-    assert model.accuracy(torch.randn(2, 5, 3), torch.zeros(2, 5), averaged=False).shape == (10,)
+    assert model.accuracy(torch.randn(2, 5, 3), torch.zeros(2, 5).long(), averaged=False).shape == (
+        10,
+    )
 
 
-def test_confusion_matrix_equals_scikit_learns():
+MASK = torch.tensor([0, -100, 1, -100])
+
+
+def test_rows_without_a_label_count_in_no_mean():
+    scores, kept = torch.randn(4, 3), MASK >= 0
+    model = d2l.Classifier()
+    for measure in (model.accuracy, model.loss):
+        assert torch.allclose(measure(scores, MASK), measure(scores[kept], MASK[kept]))
+        assert (measure(scores, MASK, averaged=False)[~kept] == 0).all()
+
+
+@pytest.mark.parametrize("measure", ["accuracy", "loss"])
+@pytest.mark.parametrize(
+    ("scores", "labels", "error", "message"),
+    [
+        ((2, 1), torch.tensor([[1.0], [0.0]]), ValueError, r"\(2, 1\): give each row one score"),
+        ((4,), torch.zeros(4).long(), ValueError, r"\(4,\) but labels \(4,\)"),
+        ((4, 3), torch.zeros(5).long(), ValueError, r"\(4, 3\) but labels \(5,\)"),
+        ((4, 3), torch.zeros(4, 3), ValueError, r"give one class number per row of scores, \(4,\)"),
+        ((2, 3, 5), torch.zeros(3, 2).long(), ValueError, r"labels \(3, 2\)"),
+        ((2, 10, 4, 4), torch.zeros(2, 4, 4).long(), ValueError, "classes are the last axis"),
+        ((4, 3), torch.zeros(4), TypeError, "torch.float32: give class numbers as int64"),
+        ((4, 3), torch.zeros(4).bool(), TypeError, "torch.bool: give class numbers as int64"),
+        ((4, 3), torch.zeros(4).int(), TypeError, "torch.int32: give class numbers as int64"),
+    ],
+)
+def test_labels_that_do_not_fit_the_scores_are_refused(measure, scores, labels, error, message):
+    with pytest.raises(error, match=message):
+        getattr(d2l.Classifier(), measure)(torch.randn(scores), labels)
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 1)])
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8])
+def test_labels_may_be_a_column_and_bytes(shape, dtype):
+    scores, y, model = torch.randn(4, 3), torch.tensor([0, 1, 2, 1]), d2l.Classifier()
+    given = y.reshape(shape).to(dtype)
+    assert model.accuracy(scores, given) == model.accuracy(scores, y)
+    assert model.loss(scores, given) == F.cross_entropy(scores, y)
+
+
+@pytest.mark.parametrize(
+    ("p", "y", "message"),
+    [
+        (torch.full((2, 2), 0.5), torch.zeros(2, 1).long(), r"labels have shape \(2, 1\)"),
+        (torch.full((2, 2), 0.5), torch.zeros(3).long(), r"\(2, 2\) but labels \(3,\)"),
+        (torch.full((2,), 0.5), torch.zeros(2).long(), r"shape \(2,\) is not \(n, q\)"),
+        (torch.full((2, 3, 2), 0.5), torch.zeros(2).long(), r"\(2, 3, 2\) is not \(n, q\)"),
+    ],
+)
+def test_probabilities_and_labels_that_do_not_pair_up_are_refused(p, y, message):
+    with pytest.raises(ValueError, match=message):
+        d2l.cross_entropy(p, y)
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3, 4)])
+def test_softmax_takes_rows_alone(shape):
+    with pytest.raises(ValueError, match="give one row per example"):
+        d2l.softmax(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.uint8, torch.int8])
+def test_confusion_matrix_equals_scikit_learns(dtype):
     from sklearn.metrics import confusion_matrix
 
-    y, y_hat = torch.randint(5, (300,)), torch.randint(4, (300,))
-    found = d2l.confusion_matrix(y_hat, y, 5)
-    assert found.tolist() == confusion_matrix(y, y_hat, labels=range(5)).tolist()
+    y, y_hat = torch.randint(20, (300,)), torch.randint(20, (300,))
+    found = d2l.confusion_matrix(y_hat.to(dtype), y.to(dtype), 20)
+    assert found.dtype == torch.int64
+    assert found.tolist() == confusion_matrix(y, y_hat, labels=range(20)).tolist()
+
+
+@pytest.mark.parametrize(
+    ("y_hat", "y", "message"),
+    [
+        ([0, 3], [0, 1], "y_hat holds class 3: with 3 classes, 0 to 2"),
+        ([0, 1], [0, -100], "y holds class -100: with 3 classes"),
+        ([0, 1], [0, 1, 2], r"y_hat is torch.int64 of shape \(2,\)"),
+        ([[0.9, 0.1], [0.2, 0.8]], [0, 1], r"float32 of shape \(2, 2\).*scores.argmax"),
+    ],
+)
+def test_classes_out_of_range_or_of_another_kind_are_refused(y_hat, y, message):
+    with pytest.raises(ValueError, match=message):
+        d2l.confusion_matrix(torch.tensor(y_hat), torch.tensor(y), 3)
 
 
 class Blobs(d2l.DataModule):

@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+from datetime import date
 
 import matplotlib as mpl
 import numpy as np
@@ -38,6 +39,9 @@ def drawn() -> list[tuple[list, list]]:
         [torch.tensor(1), torch.tensor(4.0), np.float32(9)],
         [[1, 4, 9]],
         torch.tensor([[1, 4, 9]]),
+        torch.tensor([[1], [4], [9]]),
+        [np.array([[1], [4], [9]])],
+        pd.DataFrame({"loss": [1, 4, 9]}),
     ],
 )
 def test_one_series_of_any_kind(data):
@@ -52,6 +56,8 @@ def test_one_series_of_any_kind(data):
         ([[1, 2]], torch.tensor([[3, 4], [5, 6]])),
         (torch.tensor([1, 2]), [torch.tensor([3, 4]), np.array([5, 6])]),
         (torch.tensor([[1, 2], [1, 2]]), torch.tensor([[3, 4], [5, 6]])),
+        (torch.tensor([[1], [2]]), torch.tensor([[3, 4], [5, 6]])),
+        (pd.Series([1, 2]), pd.DataFrame({"a": [3, 4], "b": [5, 6]})),
     ],
 )
 def test_several_series(X, Y):
@@ -70,8 +76,10 @@ def test_series_of_different_lengths():
         ([1, 2, 3], [4, 5], "3 values of X for 2 of Y, in series 0"),
         ([[1, 2], [1, 2]], [[1, 2], [1, 2], [1, 2]], "2 series of X for 3 of Y"),
         ([[1, 2], [1, 2]], [1, 2], "2 series of X for 1 of Y"),
-        (torch.ones(2, 3, 4), None, "a series of shape \\(3, 4\\)"),
+        (torch.ones(2, 3, 4), None, "a series of shape \\(2, 3, 4\\)"),
         (torch.tensor(1.0), None, "a series of shape \\(\\)"),
+        ([], None, "a series of shape \\(0,\\)"),
+        ([1, 2], [float("nan")] * 2, "series 0 has no finite value"),
     ],
 )
 def test_what_does_not_pair_up_is_an_error(X, Y, message):
@@ -86,6 +94,50 @@ def test_all_of_six_series_are_drawn_and_can_be_told_apart(fmts):
     d2l.plot([0, 1], [[k, k] for k in range(6)], fmts=fmts)
     looks = {(line.get_linestyle(), line.get_color()) for line in plt.gca().lines}
     assert len(plt.gca().lines) == len(looks) == 6
+
+
+def test_a_column_against_a_column_is_one_line():
+    x = torch.linspace(-1, 1, 50).reshape(-1, 1)
+    d2l.plot(x, x**2)
+    assert drawn() == [(x.flatten().tolist(), (x**2).flatten().double().tolist())]
+
+
+@pytest.mark.parametrize("fmts", [("-",), ("o",)])
+@pytest.mark.filterwarnings("error")
+def test_a_single_point_is_seen(fmts):
+    d2l.plot([3.0], [4.0], fmts=fmts)
+    assert plt.gca().lines[0].get_marker() in ".o"
+
+
+@pytest.mark.parametrize(
+    ("days", "kind"),
+    [
+        (np.array(["2026-01-30", "2026-01-31", "2026-02-01"], dtype="datetime64[D]"), "Date"),
+        (pd.Series(pd.date_range("2026-01-30", periods=3)), "Date"),
+        ([date(2026, 1, 30), date(2026, 1, 31), date(2026, 2, 1)], "Date"),
+        (["sgd", "adam", "lbfgs"], "StrCategory"),
+    ],
+)
+def test_dates_and_names_stay_what_they_are(days, kind):
+    d2l.plot(days, [1, 2, 3])
+    assert kind in type(plt.gca().xaxis.get_major_formatter()).__name__
+    assert drawn()[0][1] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("values", [torch.ones(2) * 1j, [None, 1.0], np.ones(2, "m8[s]")])
+def test_what_is_no_number_date_or_name_is_refused(values):
+    with pytest.raises(TypeError, match="plot draws numbers, dates and names, not"):
+        d2l.plot(values)
+    assert not plt.get_fignums()
+
+
+def test_a_figure_that_would_show_less_than_it_says_is_refused():
+    with pytest.raises(ValueError, match="yscale is log, but series 1 has no positive value"):
+        d2l.plot([1, 2], [[1, 2], [-1, -2]], yscale="log")
+    with pytest.raises(ValueError, match="xscale is log, but series 0 has no positive value"):
+        d2l.plot([-1, 0], [1, 2], xscale="log")
+    with pytest.raises(ValueError, match="legend names 2 series, but plot got 1"):
+        d2l.plot([1, 2], legend=["train", "val"])
 
 
 def test_labels_scales_limits_legend_and_grid():

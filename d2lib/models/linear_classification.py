@@ -3,14 +3,16 @@
 import torch
 from torch import nn
 
-from d2lib.module import Classifier
+from d2lib.module import Classifier, check_labels
 
 
 def softmax(X: torch.Tensor) -> torch.Tensor:
     """Each row of scores `(n, q)` as probabilities: positive, with sum 1.
 
+    Raises ValueError for scores of another number of axes.
     Taught in `linear_classification/softmax_regression_scratch`.
     """
+    _check_rows(X)
     X_exp = torch.exp(X - X.max(dim=1, keepdim=True).values)
     return X_exp / X_exp.sum(dim=1, keepdim=True)
 
@@ -18,8 +20,12 @@ def softmax(X: torch.Tensor) -> torch.Tensor:
 def cross_entropy(y_hat: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """The mean of -ln of the probability, in `y_hat` `(n, q)`, of the label, in `y` `(n,)`.
 
+    Raises ValueError or TypeError where labels do not fit the probabilities.
     Taught in `linear_classification/softmax_regression_scratch`.
     """
+    _check_rows(y_hat)
+    _check_one_axis(y)
+    check_labels(y_hat, y)
     rows = torch.arange(len(y), device=y.device)
     return -torch.log(y_hat[rows, y]).mean()
 
@@ -27,11 +33,38 @@ def cross_entropy(y_hat: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 def confusion_matrix(y_hat: torch.Tensor, y: torch.Tensor, num_classes: int) -> torch.Tensor:
     """How often the classes of a row (true) were called those of a column (predicted).
 
-    `y_hat` and `y` are predicted and true classes, `(n,)`; the result is `(q, q)` int64.
+    `y_hat` and `y` are predicted and true classes, `(n,)`, integers of any type; the result is
+    `(q, q)` int64.
+    Raises ValueError for another shape or a class outside 0 to `num_classes - 1`.
     Taught in `linear_classification/classifier`.
     """
-    pairs = num_classes * y + y_hat
+    _check_classes(y_hat, y, num_classes)
+    pairs = num_classes * y.long() + y_hat
     return torch.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def _check_rows(X: torch.Tensor) -> None:
+    if X.ndim != 2:
+        raise ValueError(f"shape {tuple(X.shape)} is not (n, q): give one row per example")
+
+
+def _check_one_axis(y: torch.Tensor) -> None:
+    if y.ndim != 1:
+        raise ValueError(f"labels have shape {tuple(y.shape)}: give one class number per row, (n,)")
+
+
+def _check_classes(y_hat: torch.Tensor, y: torch.Tensor, num_classes: int) -> None:
+    for name, classes in (("y_hat", y_hat), ("y", y)):
+        if classes.is_floating_point() or classes.ndim != 1 or len(y_hat) != len(y):
+            raise ValueError(
+                f"{name} is {classes.dtype} of shape {tuple(classes.shape)}: give decided and true"
+                " classes as integers, (n,) each; for scores, scores.argmax(dim=1)"
+            )
+        if len(classes) and not 0 <= classes.min() <= classes.max() < num_classes:
+            worst = classes.min() if classes.min() < 0 else classes.max()
+            raise ValueError(
+                f"{name} holds class {worst}: with {num_classes} classes, 0 to {num_classes - 1}"
+            )
 
 
 class SoftmaxRegressionScratch(Classifier):
