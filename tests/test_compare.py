@@ -4,7 +4,9 @@ import re
 
 import nbformat
 import pytest
+from nbformat import v4
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 COMPARE = ["pytest", "-q", "-p", "tools.compare", "--executed"]
 COMPARE += ["--continue-on-collection-errors", "-p", "no:cacheprovider", "chapters"]
 
@@ -63,6 +65,22 @@ def edit_source(cells):
     cells[1].source += "  # edited"
 
 
+def widget_gone(cells):
+    cells[2].outputs[0].data.pop(WIDGET)
+
+
+def widen_page(cells):
+    cells[3].outputs[1].data["text/html"] = '<td width="1000.2">0.5</td>'
+
+
+def swap_outputs(cells):
+    cells[3].outputs.reverse()
+
+
+def drop_ignored(cells):
+    cells[4].outputs = []
+
+
 def ignored_differs(cells):
     cells[4].outputs[0].data["text/plain"] = "12345.6"
 
@@ -74,11 +92,22 @@ def loosely(number):
     return change
 
 
+def show_more(cells):
+    """Outputs that the notebook's code does not make: a widget, a page, a stream before it."""
+    cells[2].outputs[0].data[WIDGET] = {"model_id": "0f3a", "version_major": 2}
+    cells[3].outputs[0].data["text/html"] = '<td width="1000.1">0.5</td>'
+    cells[3].outputs.insert(0, v4.new_output("stream", name="stdout", text="first\n"))
+
+
 RED = {
     "wrong number": (print_other(0.505), "committed '0.5', executed '0.505'"),
     "wrong integer": (steps_differ, "committed '7', executed '8'"),
     "integer at the end of a sentence": (count_differs, "committed '2930', executed '2931'"),
     "whole numbers turned into floats": (float_steps, "committed '7', executed '7.0'"),
+    "widget gone": (widget_gone, WIDGET),
+    "outputs in another order": (swap_outputs, "['stdout', 'text/html/text/plain']"),
+    "ignored output gone": (drop_ignored, "committed ['text/plain'], executed []"),
+    "attribute of a page": (widen_page, 'width="1000.2"'),
     "beyond a wider tolerance": (loosely("(0.3, 400)"), "committed '0.25', executed '0.3'"),
     "a count beyond it": (loosely("(0.25, 440)"), "committed '400', executed '440'"),
     "missing output": (drop_output, "Missing output fields"),
@@ -101,6 +130,8 @@ GREEN = {
 def test_fault_in_the_executed_copy_is_red(executed_book, tmp_path, fault):
     change, message = RED[fault]
     book = executed_book.copy(tmp_path)
+    for executed in (False, True):
+        book.change("numbers", show_more, executed)
     book.change("numbers", change, executed=True)
     done = book.run(*COMPARE)
     assert done.returncode == 1, done.stdout
@@ -118,12 +149,15 @@ def test_what_may_differ_is_green(executed_book, tmp_path, difference):
     assert "8 passed" in done.stdout
 
 
-def test_both_texts_and_the_number_are_shown(executed_book, tmp_path):
+def test_notebook_cell_source_and_both_texts_are_shown(executed_book, tmp_path):
     book = executed_book.copy(tmp_path)
     book.change("numbers", print_other(0.505), executed=True)
     said = book.run(*COMPARE).stdout
+    assert "chapters/some/numbers.ipynb, code cell 1 (cell-0): the outputs differ" in said
+    assert "print('loss', x, 'after', 7, 'steps')" in said
     assert "loss 0.5 after 7 steps" in said
     assert "loss 0.505 after 7 steps" in said
+    assert "FAILED chapters/some/numbers.ipynb::cell-0" in said
 
 
 def test_edited_source_with_an_old_execution_is_red(executed_book, tmp_path):
