@@ -7,7 +7,7 @@ READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test html lab execute accept diff tidy data full lint bench lock clean
+.PHONY: help book test html lab execute accept diff tidy data full rules lint bench lock clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -51,10 +51,14 @@ data: $(READY) ## have Fashion-MNIST in the cache: from a mirror, or from Debian
 full: data ## run the full-size experiments of chapters/full.yml and record their results
 	@$(PY) -m tools.execute --profile full --jobs 1
 
-lint: $(READY) ## check code, notebooks and workflow files
+rules: $(READY) ## counts beside their bounds, of all sections or of one: NOTEBOOK=chapters/...
+	@$(PY) -m tools.rules --counts $(NOTEBOOK)
+
+lint: $(READY) ## check code, notebooks, spelling and workflow files
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m tools.rules
+	@$(VENV)/bin/codespell
 	@$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(VENV)/bin/zizmor --offline --quiet .github/workflows
 

@@ -1,150 +1,79 @@
 """Every rule for notebooks goes red on the fault that it is for; the book's own keep them all."""
 
-from copy import deepcopy
+import sys
 
 import pytest
+from made_section import (
+    TEXT,
+    code,
+    cut_stream,
+    drop_alt,
+    drop_figures,
+    drop_last_solution,
+    drop_setup,
+    edit_setup,
+    exercises,
+    keep_metadata,
+    leave_out_going_deeper,
+    made,
+    open_solution,
+    replace,
+    say,
+    stream,
+    table,
+    three_in_a_row,
+    unexecute,
+    untag_figure,
+)
 from nbformat import v4
 
-from tools import book, rules, tidy
+from tools import book, counts, first_form, links, rules, tidy
 
-NOTEBOOKS = book.notebooks()
+NOTEBOOKS, OLD = book.notebooks(), first_form.listed()
+OF_THE_FIRST_EDITION = {  # no other section may be listed as one in its first form
+    "linear_classification": {
+        "classifier",
+        "distribution_shift",
+        "fashion_mnist",
+        "generalization_in_classification",
+        "softmax_regression",
+        "softmax_regression_concise",
+        "softmax_regression_scratch",
+    },
+    "linear_regression": {
+        "generalization",
+        "linear_regression",
+        "linear_regression_concise",
+        "linear_regression_scratch",
+        "object_oriented_design",
+        "synthetic_data",
+        "weight_decay",
+    },
+    "preliminaries": {
+        "automatic_differentiation",
+        "calculus",
+        "data_preprocessing",
+        "documentation",
+        "linear_algebra",
+        "probability",
+        "tensors",
+    },
+}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=str)
 def test_the_books_notebooks_keep_every_rule(path):
-    assert rules.faults(book.read(path)) == []
+    assert rules.faults(book.read(path), path in OLD) == []
+
+
+@pytest.mark.parametrize("path", OLD, ids=str)
+def test_no_section_is_listed_anew_as_in_its_first_form(path):
+    assert path.stem in OF_THE_FIRST_EDITION[path.parent.name]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=str)
 def test_the_chapters_index_links_to_the_section(path):
     assert f"]({path.name})" in (path.parent / "index.md").read_text()
-
-
-@pytest.fixture
-def section():
-    """A faultless section to plant faults in."""
-    return deepcopy(book.read(NOTEBOOKS[0]))
-
-
-def say(text):
-    """Plants a markdown cell before the ending."""
-
-    def plant(section):
-        section.cells.insert(4, v4.new_markdown_cell(text))
-
-    return plant
-
-
-def replace(old, new):
-    def plant(section):
-        for cell in section.cells:
-            if old in cell.source:
-                cell.source = cell.source.replace(old, new, 1)
-                return
-        raise AssertionError(f"{old!r} is not there to be replaced")
-
-    return plant
-
-
-def code(source="1", output=None, tags=()):
-    """Plants a code cell, executed in its order."""
-
-    def plant(section):
-        cell = v4.new_code_cell(source, metadata={"tags": list(tags)} if tags else {})
-        cell.outputs = [output] if output else []
-        section.cells.insert(4, cell)
-        renumber(section)
-
-    return plant
-
-
-def renumber(section):
-    for number, cell in enumerate(book.code_cells(section), 1):
-        cell.execution_count = number
-
-
-def first_figure(section):
-    return next(cell for cell in book.code_cells(section) if rules._has_figure(cell))
-
-
-def drop_alt(section):
-    del first_figure(section).metadata["mystnb"]
-
-
-def untag_figure(section):
-    first_figure(section).metadata["tags"] = []
-    first_figure(section).metadata.pop("jupyter")
-
-
-def drop_figures(section):
-    for cell in book.code_cells(section):
-        cell.outputs = [] if rules._has_figure(cell) else cell.outputs
-        cell.metadata.pop("mystnb", None)
-
-
-def edit_setup(section):
-    book.code_cells(section)[0].source += "\nprint(1)"
-
-
-def drop_setup(section):
-    section.cells.remove(book.code_cells(section)[0])
-    renumber(section)
-
-
-def drop_seed(section):
-    cell = book.code_cells(section)[1]
-    cell.source = cell.source.replace("manual_seed(0)", "initial_seed()")
-
-
-def keep_metadata(section):
-    section.cells[3].metadata["collapsed"] = True
-
-
-def unexecute(section):
-    book.code_cells(section)[3].execution_count = None
-
-
-def three_in_a_row(section):
-    section.cells[4:4] = [v4.new_code_cell("1") for _ in range(3)]
-    renumber(section)
-
-
-def drop_last_solution(section):
-    while "### Solution" not in section.cells[-1].source:
-        section.cells.pop()
-    section.cells.pop()
-
-
-def drop_prose(section):
-    section.cells[3:] = [c for c in section.cells[3:] if "## " in c.source]
-
-
-def open_solution(section):
-    section.cells[-1].metadata.clear()
-
-
-def cut_stream(section):
-    cell = next(c for c in book.code_cells(section) if c.outputs and "text" in c.outputs[0])
-    text = cell.outputs[0].text
-    cell.outputs[:1] = [stream(text[:3]), stream(text[3:])]
-
-
-def unassert(section):
-    cell = section.cells[-1]
-    cell.source = cell.source.replace("assert", "bool")
-
-
-def table(html):
-    return v4.new_output("display_data", data={"text/html": html})
-
-
-def no_ending(section):
-    for cell in section.cells:
-        cell.source = cell.source.replace("## In practice\n", "## Practice\n")
-
-
-def stream(text, name="stdout"):
-    return v4.new_output("stream", name=name, text=text)
 
 
 FAULTS = {
@@ -175,29 +104,28 @@ FAULTS = {
     "role": (say("see {ref}`here`"), "MyST directive or role"),
     "figure without alt text": (drop_alt, "a figure without alt text"),
     "untagged figure": (untag_figure, "is tagged hide-input"),
-    "no figures": (drop_figures, "fewer than two figures"),
     "seed as the last line": (code("import torch\ntorch.manual_seed(0)"), "prints an address"),
     "address": (code("f", stream("<function f at 0x7f>")), "an object's address"),
     "path": (code("p", stream("saved to /tmp/x")), "a path of the machine"),
     "warning": (code("w", stream("UserWarning", "stderr")), "writes to stderr"),
     "unknown tag": (code(tags=["hide_input"]), "unknown tag 'hide_input'"),
-    "long cell": (code("\n".join("x = 1" for _ in range(26))), "26 lines of code; at most 25"),
     "three cells in a row": (three_in_a_row, "the third code cell in a row"),
     "edited setup cell": (edit_setup, "not in the committed form"),
     "no setup cell": (drop_setup, "is not the setup cell"),
-    "no seed": (drop_seed, "does not import and seed"),
+    "no seed": (replace("manual_seed(0)", "initial_seed()"), "does not import and seed"),
     "noise in the metadata": (keep_metadata, "not in the committed form"),
     "unexecuted cell": (unexecute, "did not all run"),
+    "no Python": (code("x ="), "cell 5, line 1: invalid syntax"),
     "second title": (say("# Another title"), "one title"),
     "no list of abilities": (replace("**What you will", "**What we will"), "able to do"),
+    "two abilities": (replace("\n- more.", ""), "with 3 to 5 bullets"),
     "no line of prerequisites": (replace("Builds on", "Uses"), "lacks a line `Builds on"),
-    "missing heading": (no_ending, "the last headings are not"),
     "long summary": (replace("## Summary\n\n", "## Summary\n\n" + "- x\n" * 4), "the summary"),
-    "reference without a link": (
-        replace("## Further reading\n\n", "## Further reading\n\n- A book.\n"),
+    "reference without a link": (replace("- [B](https://doi.org/b)", "- B"), "each with a link"),
+    "two links in one reference": (
+        replace("\n- [B]", " [B](https://doi.org/b)\n- B"),
         "each with a link",
     ),
-    "too few words": (drop_prose, "words of prose"),
     "missing solution": (drop_last_solution, "but solutions"),
     "exercise without stars": (replace("**2.** ★", "**2.** "), "exercise 2 has no ★"),
     "summary in bold with math": (
@@ -210,16 +138,17 @@ FAULTS = {
     "label of MyST": (say("(here)=\n\ntext"), "MyST directive or role"),
     "skipped by a comment": (code("# NBVAL_SKIP\n1"), "a comment for nbval"),
     "tolerance without limit": (code(tags=["nbval-rtol-1e9"]), "unknown tag"),
+    "tolerance with an empty mantissa": (code(tags=["nbval-atol-0e-9"]), "unknown tag"),
     "raw cell": (lambda section: section.cells.insert(2, v4.new_raw_cell("x")), "a raw cell"),
     "no cells": (lambda section: section.cells.clear(), "an empty notebook"),
-    "solution without an assert": (unassert, "asserts nothing"),
+    "solution without an assert": (replace("\nassert s == 4", ""), "asserts nothing"),
     "address in a table": (code("f", table("<td>f at 0x7f12</td>")), "an object's address"),
     "misspelt link": (replace("(#solution-3)", "(#solutoin-3)"), "exercise 3 has no ★, or no link"),
-    "open solution": (open_solution, "code of a solution stands open"),
+    "open solution": (open_solution, "cell 27: code of a solution is not tagged hide-cell"),
     "stream cut in two": (cut_stream, "not in the committed form"),
     "solution without a link back": (
         replace("[Back to the exercises](#exercises)", ""),
-        "link back to the exercises",
+        "6 solutions, of which 1 link [Back to the exercises](#exercises)",
     ),
     "link to another solution": (
         replace("[Solution](#solution-1)", "[Solution](#solution-2)"),
@@ -229,23 +158,121 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_planted_fault_is_named(section, fault):
+def test_planted_fault_is_named(fault):
     plant, message = FAULTS[fault]
+    section = made()
     plant(section)
     assert any(message in found for found in rules.faults(section)), rules.faults(section)
 
 
-def test_what_is_allowed_is_not_a_fault(section):
+def test_a_faultless_section_has_no_fault():
+    assert rules.faults(made()) == []
+
+
+def test_what_is_allowed_is_not_a_fault():
+    section = made()
     say("```\n# a comment, $HOME\n```")(section)
     say("A link <https://pytorch.org> and `{a}` in code.")(section)
     say("Shapes $n$, $m$, `$HOME`, $5 \\cdot 3$, $$\\begin{aligned}a\\end{aligned}$$")(section)
-    code("x", stream("0.25"), tags=["nbval-rtol-5e-2"])(section)
+    code("x", stream("0.25"), tags=["nbval-rtol-5e-2", "nbval-atol-1e-12"])(section)
+    replace("(#solution-1)", "(made.ipynb#Solution-1)")(section)
+    replace("(#exercises)", "(made.ipynb#Exercises)", 9)(section)
     tidy.tidy(section)
     assert rules.faults(section) == []
 
 
-def test_tidy_writes_the_setup_cell_and_the_address(section):
+def test_tidy_writes_the_setup_cell_and_the_address():
+    section = made()
     edit_setup(section)
     tidy.tidy(section)
     assert f'"git+{book.address()}"' in book.code_cells(section)[0].source
     assert rules.faults(section) == []
+
+
+OLD_FAULTS = {
+    "too few words": (replace(TEXT, "Text.", 9), "words of prose outside folds and solutions, not"),
+    "missing heading": (replace("## In practice\n", "## Practice\n"), "the last headings are not"),
+    "no figures": (drop_figures, "fewer than two figures"),
+    "long cell": (code("1\n" * 26), "cell 5: 26 lines of code; at most 25"),
+    "four exercises": (exercises(1, 1, 2, 3), "4 exercises, not 5 to 9"),
+}
+
+
+@pytest.fixture
+def old_section():
+    """A section in its first form: longer, with folds, and asserts in the open."""
+    section = made()
+    leave_out_going_deeper(section)
+    say(f"<details>\n<summary>More</summary>\n\n{TEXT}\n\n</details>\n\n{TEXT}")(section)
+    code("assert 1\n" + "1\n" * 20)(section)
+    return tidy.tidy(section)
+
+
+def test_a_section_in_its_first_form_keeps_the_rules_of_then(old_section):
+    assert rules.faults(old_section, is_old=True) == []
+    assert "cell 5: 21 lines of code; at most 20: split it" in rules.faults(old_section)
+
+
+@pytest.mark.parametrize("fault", OLD_FAULTS)
+def test_planted_fault_of_a_first_form_is_named(old_section, fault):
+    plant, message = OLD_FAULTS[fault]
+    plant(old_section)
+    assert any(message in found for found in rules.faults(old_section, is_old=True))
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Runs the command on a section, which may be listed as one in its first form."""
+
+    def run(section, *options, listed=False):
+        path = tmp_path / "section.ipynb"
+        path.write_text(tidy.text(links.tidy(section, path.name)))
+        monkeypatch.setattr(first_form, "listed", lambda: [path] if listed else [])
+        monkeypatch.setattr(sys, "argv", ["rules", *options, str(path)])
+        return rules.main(), capsys.readouterr().out.replace(f"{path}: ", "")
+
+    return run
+
+
+def test_a_listed_section_that_keeps_the_rules_is_to_leave_the_list(run, old_section):
+    assert run(made()) == (0, "")
+    listed = run(made(), listed=True)
+    assert listed == (1, "keeps the rules of today: take it out of chapters/ruff.toml\n")
+    assert run(old_section, listed=True) == (0, "")
+    assert run(old_section)[0] == 1
+
+
+def test_a_link_that_not_every_reader_can_follow_is_named(run, tmp_path):
+    section = links.tidy(made(), "section.ipynb")
+    section.cells[0].source += "\n\n[away](#Nowhere)"
+    dead = "cell 1: the link to #Nowhere is dead: no heading down to ### is called so\n"
+    assert run(section) == (1, dead)
+
+
+def test_a_list_of_what_is_not_there_is_an_error(tmp_path, monkeypatch):
+    (tmp_path / "ruff.toml").write_text('format.exclude = ["some/other.ipynb"]')
+    monkeypatch.setattr(first_form, "LIST", tmp_path / "ruff.toml")
+    with pytest.raises(book.BookError, match=r"lists some/other.ipynb, which is not in chapters/"):
+        first_form.listed()
+
+
+def test_counts_are_printed_beside_their_bounds(run):
+    status, said = run(made(), "--counts")
+    assert status == 0
+    assert "       8  open lines in the thread (at most 150)\n" in said
+    assert "       3  exercises with one ★ (at least 3)\n" in said
+    short = made()
+    replace(TEXT, "Text.", 1)(short)
+    exercises(1, 1, 2, 2, 3, 3)(short)
+    status, said = run(short, "--counts", listed=True)
+    assert status == 1
+    assert "!      2  exercises with one ★ (at least 3)\n" in said
+    assert "\n2 exercises with one ★; should be at least 3\n" in said
+
+
+def test_all_sections_make_a_table_of_a_line_each():
+    section = made()
+    exercises(1, 1, 2, 2, 3, 3)(section)
+    *_, line = counts.table({"a.ipynb": section}, old=["a.ipynb"]).splitlines()
+    assert line.split()[1:8] == ["8", "4", "4", "8", "2", "6", "2!"]
+    assert line.endswith(" a.ipynb (first form)")
