@@ -7,14 +7,18 @@ import threading
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Locator, expect, sync_playwright
 
 from tools import book, browser
+from tools.checks import checks_in
+from tools.sphinx_pages import OPTIONAL
 
 HTML = Path("_build/html")
 SECTIONS = [str(path.with_suffix(".html")) for path in book.notebooks()]
 PAGES = [str(path.with_suffix(".html")) for path in book.pages()]
 PAGES += [f"{name}.html" for name in sorted(book.GENERATED)]
+CHAPTERS = sorted({str(path.parent) for path in book.notebooks()})
+TENSORS = "chapters/preliminaries/tensors"
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +100,7 @@ def test_math_and_figures_are_drawn(page, name):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_both_themes_have_legible_text_and_white_figures(page, theme):
     page.emulate_media(color_scheme=theme)
-    page.goto("chapters/preliminaries/tensors.html", wait_until="networkidle")
+    page.goto(f"{TENSORS}.html", wait_until="networkidle")
     page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
     text, behind = (
         luminance(page.evaluate(f"getComputedStyle(document.querySelector('{where}')).{what}"))
@@ -110,15 +114,15 @@ def test_both_themes_have_legible_text_and_white_figures(page, theme):
         assert page.evaluate(f"{figure}.backgroundColor") == "rgb(255, 255, 255)"
 
 
-def luminance(colour: str) -> float:
+def luminance(color: str) -> float:
     """Relative luminance of `rgb(r, g, b)`, as WCAG defines it."""
-    parts = [float(part) / 255 for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+    parts = [float(part) / 255 for part in color[color.index("(") + 1 : -1].split(",")[:3]]
     linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
     return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def test_solutions_are_folded_and_open_on_a_click(page):
-    page.goto("chapters/preliminaries/tensors.html", wait_until="networkidle")
+    page.goto(f"{TENSORS}.html", wait_until="networkidle")
     fold = page.locator("details:has(summary:text-is('Show'))").first
     words = fold.locator("p").first
     assert not words.is_visible()
@@ -131,19 +135,85 @@ def test_solutions_are_folded_and_open_on_a_click(page):
 
 
 def test_exercise_links_to_its_solution_and_back(page):
-    page.goto("chapters/preliminaries/tensors.html", wait_until="networkidle")
-    page.locator("#exercises a[href='#solution-2']").click()
-    assert page.url.endswith("#solution-2")
-    page.locator("#solution-2 a[href='#exercises']").click()
-    assert page.url.endswith("#exercises")
+    page.goto(f"{TENSORS}.html", wait_until="networkidle")
+    exercises, solution = page.locator("#exercises > h2"), page.locator("#solution-2 > h3")
+    page.locator("#exercises").get_by_role("link", name="Solution").nth(1).click()
+    expect(solution).to_be_in_viewport()
+    expect(exercises).not_to_be_in_viewport()
+    page.locator("#solution-2").get_by_role("link", name="Back to the exercises").click()
+    expect(exercises).to_be_in_viewport()
+    expect(solution).not_to_be_in_viewport()
+
+
+def test_check_cells_are_lines_that_count_their_checks(page):
+    page.goto(f"{TENSORS}.html")
+    cells = book.read(Path(f"{TENSORS}.ipynb")).cells
+    counts = [checks_in(cell.source) for cell in cells if "check" in book.tags(cell)]
+    assert counts
+    lines = page.locator(".tag_check summary").all_inner_texts()
+    assert lines == [f"✓ {n} check" + "s" * (n != 1) for n in counts]
+
+
+def test_a_check_line_opens_by_keyboard_and_mouse(page):
+    page.goto(f"{TENSORS}.html", wait_until="networkidle")
+    fold = page.locator(".tag_check details").first
+    line, code = fold.locator("summary"), fold.locator("pre")
+    _reach_by_tab(page, line)
+    assert style(line, "outlineStyle") == "solid"
+    expect(code).not_to_be_visible()
+    for key in ("Enter", "Space"):
+        page.keyboard.press(key)
+        expect(code).to_be_visible(visible=key == "Enter")
+    line.click()
+    expect(code).to_be_visible()
+    assert page.locator("summary[aria-label]").count() == 0, "a label that hides a line's words"
+
+
+def _reach_by_tab(page, element: Locator) -> None:
+    """Focus an element as the keyboard does, which is when a browser draws the ring."""
+    element.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    expect(element).to_be_focused()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_lines_of_folded_code_are_quiet_and_legible(page, theme):
+    page.goto(f"{TENSORS}.html")
+    page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+    behind = luminance(style(page.locator("body"), "backgroundColor"))
+    for tag in ("check", "hide-input", "hide-cell"):
+        fold = page.locator(f".tag_{tag} > details").first
+        line = fold.locator("summary")
+        for element in (fold, line, line.locator("p").first):
+            assert style(element, "backgroundColor") == "rgba(0, 0, 0, 0)"
+            assert style(element, "boxShadow") == "none"
+            assert style(element, "borderLeftWidth") == "0px"
+        text = luminance(style(line, "color"))
+        assert (max(text, behind) + 0.05) / (min(text, behind) + 0.05) > 4.5, "WCAG's AA"
+        assert 24 <= line.bounding_box()["height"] < 30
+
+
+def style(element: Locator, what: str) -> str:
+    return element.evaluate(f"element => getComputedStyle(element).{what}")
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_index_of_a_chapter_marks_its_optional_sections(page, chapter):
+    page.goto(f"{chapter}/index.html")
+    for name in [f"{path.stem}.html" for path in book.notebooks() if str(path.parent) == chapter]:
+        row = page.locator("article tr", has=page.locator(f"a[href='{name}']")).first
+        sidebar = page.locator(f".bd-sidebar-primary a[href='{name}']").first
+        is_optional = sidebar.text_content().strip().startswith(OPTIONAL)
+        assert (OPTIONAL in row.text_content()) == is_optional, name
 
 
 def test_buttons_lead_to_the_repository_and_to_colab(page):
-    page.goto("chapters/preliminaries/tensors.html")
+    page.goto(f"{TENSORS}.html")
     owner = book.address().removeprefix("https://github.com/")
     links = page.eval_on_selector_all("a[href]", "found => found.map(a => a.href)")
     colab = "https://colab.research.google.com/github/"
-    notebook = "blob/main/chapters/preliminaries/tensors.ipynb"
+    notebook = f"blob/main/{TENSORS}.ipynb"
     assert f"{colab}{owner}/{notebook}" in links
     assert book.address() in links
     assert any(link.startswith(f"{book.address()}/issues/new") for link in links)
@@ -152,7 +222,7 @@ def test_buttons_lead_to_the_repository_and_to_colab(page):
 
 def test_sections_are_numbered_and_search_finds_words(page):
     page.set_viewport_size({"width": 1280, "height": 800})
-    page.goto("chapters/preliminaries/tensors.html")
+    page.goto(f"{TENSORS}.html")
     assert page.locator("article h1").inner_text().startswith("1.1. Tensors")
     page.goto("search.html?q=broadcasting")
     page.wait_for_selector("#search-results li a")
@@ -160,7 +230,7 @@ def test_sections_are_numbered_and_search_finds_words(page):
 
 
 def test_page_says_what_it_was_executed_with(page):
-    page.goto("chapters/preliminaries/tensors.html")
+    page.goto(f"{TENSORS}.html")
     footer = page.locator(".executed-with").inner_text()
     assert footer.startswith("Executed on 20")
     assert "PyTorch 2." in footer

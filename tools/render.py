@@ -18,6 +18,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from tools import book
+from tools.checks import checks_in
 
 STAGE, SPHINX, HTML = Path("_build/stage"), Path("_build/sphinx"), Path("_build/html")
 NAMES = {"python": "Python", "torch": "PyTorch", "torchvision": "torchvision", "numpy": "NumPy"}
@@ -60,9 +61,20 @@ def stage(committed: bool) -> None:
             runs[path] = executed.metadata.executed
             notebook = book.with_outputs(notebook, executed)
         notebook.metadata["executed"] = _footer(runs.get(path))
+        _fold_checks(notebook)
         book.write(STAGE / path, nbformat.writes(notebook))
     book.write(STAGE / "book/references.md", _references(notebooks))
     book.write(STAGE / "book/executed.md", _executed(runs))
+
+
+def _fold_checks(notebook: NotebookNode) -> None:
+    """Have MyST-NB fold each check cell into one line, which counts its checks."""
+    for cell in book.code_cells(notebook):
+        if "check" in book.tags(cell):
+            count = checks_in(cell.source)
+            line = f"✓ {count} check" if count == 1 else f"✓ {count} checks"
+            cell.metadata["tags"].append("hide-input")
+            cell.metadata["mystnb"] = {"code_prompt_show": line, "code_prompt_hide": line}
 
 
 def _footer(run: NotebookNode | None) -> str:
@@ -83,10 +95,10 @@ def _references(notebooks: list[Path]) -> str:
     """The references page: the lists of *Further reading* of all sections, in their order."""
     lines = ["# References", "", "The works that the sections name under *Further reading*.", ""]
     for path in notebooks:
-        listed = book.part(book.markdown(book.read(path)), "Further reading")
-        if listed:
-            lines += [f"## {_title(path)}", "", listed.strip(), ""]
-            lines += [f"From [{_title(path)}](../{path.as_posix()}).", ""]
+        notebook = book.read(path)
+        title = _title(path, notebook)
+        if listed := book.part(book.markdown(notebook), "Further reading"):
+            lines += [f"## {title}", "", listed.strip(), "", f"From {_link(path)}.", ""]
     return "\n".join(lines)
 
 
@@ -101,19 +113,33 @@ def _executed(runs: dict[Path, NotebookNode]) -> str:
         "`make test` compares their outputs with the committed ones, and the published site "
         "is rendered from a run that passed. Executed with:",
         "",
-        *sorted({f"- {_versions(run)}, {run.hardware}" for run in runs.values()}),
+        *sorted({f"- {_escaped(f'{_versions(run)}, {run.hardware}')}" for run in runs.values()}),
         "",
         "| section | date | seconds | memory (MB) |",
         "|---|---|--:|--:|",
     ]
     for path, run in runs.items():
-        link = f"[{_title(path)}](../{path.as_posix()})"
-        lines.append(f"| {link} | {run.date} | {run.seconds:.0f} | {run.peak_mb} |")
+        lines.append(f"| {_link(path)} | {run.date} | {run.seconds:.0f} | {run.peak_mb} |")
     return "\n".join([*lines, ""])
 
 
-def _title(path: Path) -> str:
-    return book.read(path).cells[0].source.splitlines()[0].removeprefix("# ")
+def _title(path: Path, notebook: NotebookNode) -> str:
+    """The title of a section, in Markdown."""
+    first = notebook.cells[0] if notebook.cells else {}
+    found = re.match(r"# +(\S.*)", first.get("source", ""))
+    if not found or first.cell_type != "markdown":
+        raise book.BookError(f"{path} has no title: begin its first cell with a line `# Title`")
+    return found[1]
+
+
+def _link(path: Path) -> str:
+    """A link from a page of book/ to a section, which Sphinx labels with the section's title."""
+    return f"[](<../{path.as_posix()}>)"
+
+
+def _escaped(text: str) -> str:
+    """The text in Markdown, where none of its signs is markup."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 
 def _digest(folder: Path, *others: Path) -> str:
