@@ -156,7 +156,7 @@ class SyntheticRegressionData(DataModule):
 
 
 class LabelledImages:
-    """Grey images kept as bytes, `(n, h, w)`, and their labels, `(n,)` int64.
+    """Gray images kept as bytes, `(n, h, w)`, and their labels, `(n,)` int64.
 
     `images[5]` is a pair: the image `(1, h, w)` as floats in [0, 1], resized, and its label as a
     number. For a slice or a tensor of row numbers it is a batch: `(n, 1, h, w)` and `(n,)`.
@@ -187,7 +187,7 @@ class LabelledImages:
 
 
 class FashionMNIST(DataModule):
-    """70,000 grey pictures of 10 kinds of clothing, 28 x 28 pixels, resized to `resize`.
+    """70,000 gray pictures of 10 kinds of clothing, 28 x 28 pixels, resized to `resize`.
 
     `train`, `val` and `test` are LabelledImages. `val` is `holdout` of the 60,000 training images,
     equally many of each kind, chosen by `seed`; with `holdout=0` it is the official test set, as in

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from d2lib.board import Point, ProgressBoard
-from d2lib.values import detached, numbers, plain
+from d2lib.values import numbers, plain, recorded
 
 RUNS = os.environ.get("D2LIB_RUNS")  # where `make full` collects the final numbers of each run
 
@@ -21,8 +21,9 @@ class History:
 
     `history["val_loss"]` is a list with one number per epoch; `epochs` holds all such lists,
     `steps` one list per measured training value with one number per step, `seconds` the wall time
-    of each epoch. `about` says what ran: seed, device, versions, hyperparameters. Values of
-    training steps are means over examples as they were measured, each before its own update.
+    of each epoch. `about` says what ran: seed, device, versions, hyperparameters, the optimizer's
+    settings. Values of training steps are means over examples as they were measured, each before
+    its own update.
 
     Taught in `linear_regression/object_oriented_design`.
     """
@@ -30,7 +31,7 @@ class History:
     SAVED = ("about", "seconds", "epochs", "steps")
 
     def __init__(self, about: dict | None = None):
-        self.about = about or {}
+        self.about = plain(about or {})
         self.steps: dict[str, list[float]] = {}
         self.epochs: dict[str, list[float]] = {}
         self.seconds: list[float] = []
@@ -39,26 +40,39 @@ class History:
     def __getitem__(self, label: str) -> list[float]:
         if label not in self.epochs:
             raise KeyError(f"no {label!r} was measured: there is {', '.join(self.epochs) or None}")
-        return self.epochs[label]
+        return list(self.epochs[label])
 
-    def add(self, label: str, value: Any, rows: int = 1) -> None:
-        """Keep one batch's `value`, a mean over `rows` examples; a tensor stays on its device."""
-        if isinstance(value, torch.Tensor) and value.numel() != 1:
-            raise ValueError(f"{label} has shape {tuple(value.shape)}: record one number")
-        self._pending.setdefault(label, []).append((detached(value), rows))
+    def add(self, label: str, value: Any, rows: float | torch.Tensor = 1) -> None:
+        """Keep one batch's `value`, a mean over `rows` examples; tensors stay on their device.
 
-    def end_epoch(self) -> None:
-        """Average what was added, weighted by examples; move it to the host, all at once."""
+        What is a mean over 0 examples counts for nothing, nan included. Raises ValueError for
+        several numbers, TypeError for what is none.
+        """
+        if isinstance(rows, torch.Tensor):
+            rows = recorded(rows, f"rows of {label}")
+        self._pending.setdefault(label, []).append((recorded(value, label), rows))
+
+    def end_epoch(self) -> dict[str, list[tuple[float, float]]]:
+        """Average what was added, weighted by examples; move it to the host, all at once.
+
+        Returns by label what each batch of the epoch added: values, and the rows of each.
+        """
+        measured = {}
         for label, pairs in self._pending.items():
-            values, rows = zip(*pairs, strict=True)
-            measured = numbers(values)
+            values, rows = (numbers(column) for column in zip(*pairs, strict=True))
+            measured[label] = list(zip(values, rows, strict=True))
             if label.startswith("train_"):
-                self.steps.setdefault(label, []).extend(measured)
-            mean = sum(v * n for v, n in zip(measured, rows, strict=True)) / sum(rows)
+                self.steps.setdefault(label, []).extend(values)
             means = self.epochs.setdefault(label, [])
             means += [math.nan] * (len(self.seconds) - len(means))  # epochs without this value
-            means.append(mean)
+            means.append(_mean(measured[label]))
         self._pending = {}
+        return measured
+
+    def newest(self) -> dict[str, float]:
+        """The values of the last epoch, by label; without those that it did not measure."""
+        ended = len(self.seconds)
+        return {label: means[-1] for label, means in self.epochs.items() if len(means) == ended}
 
     def __eq__(self, other: object) -> bool:
         """Whether two runs measured the same, to the bit; seconds and `about` may differ."""
@@ -99,18 +113,23 @@ class History:
 
     def save(self, path: str | Path) -> None:
         """Write the record as JSON, whole or not at all."""
-        text = json.dumps({name: getattr(self, name) for name in self.SAVED}, indent=1)
-        whole = Path(f"{path}.part")
-        whole.write_text(text, encoding="utf-8")
-        whole.replace(path)
+        record = {name: getattr(self, name) for name in self.SAVED} | {"about": plain(self.about)}
+        text = json.dumps(record, indent=1, default=plain)
+        part = Path(f"{path}.part")
+        try:
+            part.write_text(text, encoding="utf-8")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
     def log(self) -> None:
         """Add what ran, its final numbers and its seconds, as one line, to the file RUNS."""
         if RUNS:
             final = {label: values[-1] for label, values in self.epochs.items()}
-            line = {"about": self.about, "final": final, "seconds": round(sum(self.seconds), 2)}
+            line = {"about": plain(self.about), "final": final}
+            line["seconds"] = round(sum(self.seconds), 2)
             with open(RUNS, "a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+                file.write(json.dumps(line, default=plain) + "\n")
 
     @classmethod
     def load(cls, path: str | Path) -> "History":
@@ -123,11 +142,42 @@ class History:
 
 
 def about(trainer: Any, model: Any, data: Any) -> dict:
-    """What ran: seed, device, versions, hyperparameters, as plain values for a History."""
+    """What runs, as it is when training begins: plain values for a History."""
     libraries = {"torch": torch.__version__, "d2lib": sys.modules["d2lib"].__version__}
-    known = {"seed": trainer.seed, "device": str(trainer.device)}
+    known = {"seed": trainer.seed, "device": trainer.device}
     known["versions"] = {"python": platform.python_version()} | libraries
     for name, part in (("model", model), ("data", data), ("trainer", trainer)):
-        hparams = getattr(part, "hparams", {}).items()
-        known[name] = {"class": type(part).__name__} | {k: plain(v) for k, v in hparams}
-    return known
+        known[name] = {"class": type(part).__name__} | _hyperparameters(part)
+    known["optimizer"] = _settings(trainer.optim)
+    if trainer.scheduler is not None:
+        known["schedule"] = {"class": type(trainer.scheduler).__name__}
+    return plain(known)
+
+
+def _hyperparameters(part: Any) -> dict:
+    """The attributes that `save_hyperparameters` made, as they are now.
+
+    Those that the constructor got otherwise come again under "as constructed", unless it got None,
+    by which it was asked to choose.
+    """
+    given = {name: plain(value) for name, value in getattr(part, "hparams", {}).items()}
+    now = {name: plain(getattr(part, name, given[name])) for name in given}
+    other = {k: v for k, v in given.items() if v is not None and v != now[k]}
+    return now | ({"as constructed": other} if other else {})
+
+
+def _settings(optim: Any) -> Any:
+    """The class of an optimizer and its settings; several optimizers are a list."""
+    if isinstance(optim, list | tuple):
+        return [_settings(one) for one in optim]
+    groups = getattr(optim, "param_groups", [{"lr": optim.lr} if hasattr(optim, "lr") else {}])
+    kept = [{k: v for k, v in group.items() if k != "params"} for group in groups]
+    return {"class": type(optim).__name__} | (kept[0] if len(kept) == 1 else {"groups": kept})
+
+
+def _mean(pairs: list[tuple[float, float]]) -> float:
+    """The mean of values, each a mean over some rows; nan where there are no rows at all."""
+    counted = [(value, rows) for value, rows in pairs if rows]
+    if not counted:
+        return math.nan
+    return sum(value * rows for value, rows in counted) / sum(rows for _, rows in counted)

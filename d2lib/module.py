@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from d2lib.board import ProgressBoard
+from d2lib.values import snapshot
 
 
 def add_to_class(Class: type) -> Callable:
@@ -27,8 +28,22 @@ def add_to_class(Class: type) -> Callable:
 class HyperParameters:
     """Keep the arguments of `__init__` as attributes and in the dictionary `hparams`.
 
+    An attribute is the argument itself. `hparams` is a record of what came: lists, dictionaries,
+    sets and tensors of up to 100 items are copies, which stay as they were.
+
     Taught in `linear_regression/object_oriented_design`.
     """
+
+    @property
+    def hparams(self) -> dict[str, Any]:
+        """The saved arguments, by name."""
+        if "hparams" not in vars(self):
+            raise AttributeError(f"{type(self).__name__} has no hparams: none were saved")
+        return vars(self)["hparams"]
+
+    @hparams.setter
+    def hparams(self, saved: dict[str, Any]) -> None:
+        vars(self)["hparams"] = {name: snapshot(value) for name, value in saved.items()}
 
     def save_hyperparameters(self, ignore: str | Sequence[str] = ()) -> None:
         """Call this in `__init__`, after `super().__init__()`: stores the arguments of `__init__`,
@@ -93,10 +108,46 @@ class Module(nn.Module, HyperParameters):
         return torch.optim.SGD(self.parameters(), lr=self.lr)
 
     def plot(self, key: str, value: Any, train: bool) -> None:
-        """Record `value`, a mean over the batch, as `train_{key}` or `val_{key}`, and draw it."""
+        """Record `value`, a mean over the batch, as `train_{key}` or `val_{key}`, and draw it.
+
+        A batch weighs as its rows; for a mean over another number of examples, set
+        `self.trainer.num_rows` to that number (a tensor will do) before.
+        """
         if self.trainer is None:
             raise RuntimeError(f"{type(self).__name__}.plot needs a trainer: call Trainer.fit")
         self.trainer.record(key, value, train)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; under a method's name, a function or a module acts in its place."""
+        taken = hasattr(type(self), name)
+        if taken:
+            _check_taken(type(self), name, value)
+        if taken and name in vars(self).get("_modules", ()):
+            delattr(self, name)
+        super().__setattr__(name, value)
+        if taken and isinstance(value, nn.Module):
+            vars(self)[name] = value  # PyTorch registers it only, and the class's own would win
+
+    def __delattr__(self, name: str) -> None:
+        """Delete an attribute; the method whose place it took acts again."""
+        if name in vars(self).get("_modules", ()):
+            vars(self).pop(name, None)
+        super().__delattr__(name)
+
+
+def _check_taken(Class: type, name: str, value: Any) -> None:
+    held, kind = getattr(Class, name), type(value).__name__
+    ours = held is not getattr(nn.Module, name, None)
+    if ours and inspect.isroutine(held) and not callable(value):
+        raise TypeError(
+            f"{Class.__name__}.{name} is a method, and its place can be taken only by what can be"
+            f" called, not by a {kind}: choose another name"
+        )
+    if isinstance(value, nn.Module) and inspect.isdatadescriptor(held):
+        raise TypeError(
+            f"{Class.__name__}.{name} is a property, and would win over the {kind}: choose another"
+            " name"
+        )
 
 
 class Classifier(Module):
@@ -110,6 +161,11 @@ class Classifier(Module):
         Y_hat = self(*batch[:-1])
         self.plot("loss", self.loss(Y_hat, batch[-1]), train=False)
         self.plot("acc", self.accuracy(Y_hat, batch[-1]), train=False)
+
+    def batch_weight(self, batch: Sequence[torch.Tensor]) -> int | torch.Tensor:
+        """How many labels of the batch count, for the Trainer's means: those that are not -100."""
+        Y = batch[-1]
+        return (Y != -100).sum() if Y.dtype == torch.int64 else len(Y)
 
     def accuracy(self, Y_hat: torch.Tensor, Y: torch.Tensor, averaged: bool = True) -> torch.Tensor:
         """The fraction of rows of `Y_hat` (scores, `(..., q)`) whose largest score is at the label.

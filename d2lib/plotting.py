@@ -68,7 +68,7 @@ def plot(
     A series is a sequence or tensor of n numbers `(n,)`; several are a list of such, or a tensor
     `(series, n)`. X alone is drawn against 0, 1, ...; one series of X serves every series of Y.
     `axes` (default: the current ones, at `figsize` inches) are cleared first. Series after the
-    last of `fmts` reuse its line styles in further colours.
+    last of `fmts` reuse its line styles in further colors.
 
     A column `(n, 1)` is one series; dates and names stay what they are; a series of one value is
     drawn as a point. Raises ValueError where X and Y do not pair up or nothing would be seen,
@@ -192,7 +192,7 @@ def _array(values: Any) -> np.ndarray:
         values = values.detach().cpu()
         values = values if values.is_complex() else values.double()
     elif isinstance(values, list | tuple):
-        values = [float(v) if hasattr(v, "detach") else v for v in values]
+        values = [_array(v) if hasattr(v, "detach") else v for v in values]
     array = np.asarray(values)
     if array.dtype.kind in "biuf":
         return array.astype(float)

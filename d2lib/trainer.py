@@ -1,15 +1,28 @@
 """The loop that trains a model: epochs of learning, then measuring."""
 
-import math
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
+from d2lib.board import tell
+from d2lib.checks import (
+    check_batch,
+    check_epoch,
+    check_epochs,
+    check_loaders,
+    check_made,
+    check_more,
+    check_parts,
+    check_read,
+    check_step,
+    check_weight,
+)
 from d2lib.history import History, about
+from d2lib.interrupt import uninterrupted
 from d2lib.module import HyperParameters, Module
 
 
@@ -34,6 +47,7 @@ class Trainer(HyperParameters):
         seed: int | None = None,
         schedule: Callable | None = None,
     ):
+        check_epochs(max_epochs)
         self.save_hyperparameters()
         self.device = _device(device, num_gpus)
 
@@ -41,48 +55,49 @@ class Trainer(HyperParameters):
         """Take the loaders of `data`, and move to the device those that can move as a whole."""
         self.num_rows = None  # of the batch at hand: prepare_batch says
         loaders = [data.train_dataloader(), data.val_dataloader()]
-        for number, loader in enumerate(loaders):
-            if hasattr(loader, "to"):
-                loaders[number] = loader.to(self.device)
-        self.train_dataloader, self.val_dataloader = loaders
-        self.num_train_batches = _length(self.train_dataloader, "train_dataloader", data)
-        none = self.val_dataloader is None
-        self.num_val_batches = 0 if none else _length(self.val_dataloader, "val_dataloader", data)
+        self.num_train_batches, self.num_val_batches = check_loaders(*loaders, data)
+        moved = [part.to(self.device) if hasattr(part, "to") else part for part in loaders]
+        self.train_dataloader, self.val_dataloader = moved
 
     def prepare_model(self, model: Module) -> None:
         """Move the model to the device, and clear its board."""
         model.trainer = self
         model.board.clear()
-        model.board.xlim = [0, self.max_epochs]
+        model.board.xlim, model.board.prints = [0, self.max_epochs], False
         self.model = model.to(self.device)
 
     def prepare_batch(self, batch: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """The batch on the device; its number of rows weighs what is measured on it."""
+        """The batch on the device; override it for batches that are no tuples of tensors.
+
+        `num_rows` weighs what is measured. It may be a tensor, and a model's step may set it.
+        """
+        check_batch(batch)
         self.num_rows = len(batch[-1])
+        check_weight(self, batch)
         return [part.to(self.device) for part in batch]
 
     def fit(self, model: Module, data) -> History:
         """Train `model` on `data` for `max_epochs` epochs; returns what was measured.
 
-        Raises FloatingPointError at the end of an epoch in which something measured was not finite
-        (`history` has what was), ValueError for loaders without batches. The model keeps its
-        trainer, and so the data: save its `state_dict()`, or set `model.trainer = None`.
+        Afterwards, also where it breaks off, the model is in evaluation mode; it keeps its trainer,
+        and so the data: save its `state_dict()`, or set `model.trainer = None`. Raises
+        FloatingPointError after an epoch with a loss that is not finite (`history` has it).
         """
+        check_parts(self, model, data)
         if self.seed is not None:
             torch.manual_seed(self.seed)
         self.prepare_data(data)
         self.prepare_model(model)
-        self.optim = model.configure_optimizers()
-        steps = self.max_epochs * self.num_train_batches
-        self.scheduler = self.schedule(self.optim, steps) if self.schedule else None
+        self.optim, self.scheduler = _optimizer(self)
         self.history = History(about(self, model, data))
-        self.train_batch_idx = self.val_batch_idx = 0
+        self.train_batch_idx = self.val_batch_idx = self.batches_before = 0
         try:
             for epoch in range(self.max_epochs):
                 self.epoch, started = epoch, time.perf_counter()
                 self.fit_epoch()
                 self.end_epoch(started)
         finally:
+            model.eval()
             model.board.flush()
         self.history.log()
         return self.history
@@ -92,6 +107,7 @@ class Trainer(HyperParameters):
         self.model.train()
         for batch in self.train_dataloader:
             loss = self.model.training_step(self.prepare_batch(batch))
+            check_step(self, loss)
             self.optim.zero_grad()
             loss.backward()
             if self.gradient_clip_val > 0:
@@ -101,13 +117,16 @@ class Trainer(HyperParameters):
             if self.scheduler is not None:
                 self.scheduler.step()
             self.train_batch_idx += 1
+        check_read(self, train=True)
         if self.val_dataloader is None:
             return
         self.model.eval()
         with torch.no_grad():
             for batch in self.val_dataloader:
+                check_more(self, train=False)
                 self.model.validation_step(self.prepare_batch(batch))
                 self.val_batch_idx += 1
+        check_read(self, train=False)
 
     def clip_gradients(self, grad_clip_val: float, model: Module) -> None:
         """Shorten the gradient of all parameters together to length `grad_clip_val`, if longer."""
@@ -116,23 +135,54 @@ class Trainer(HyperParameters):
     def record(self, key: str, value: Any, train: bool) -> None:
         """Keep a batch's `value` for the history; training values also go to the board."""
         label = f"train_{key}" if train else f"val_{key}"
-        rows = self.num_rows or _unweighted(self)
-        self.history.add(label, value, rows)
-        per_epoch = self.model.plot_train_per_epoch
-        if train and per_epoch > 0:
-            x = self.train_batch_idx / self.num_train_batches
-            self.model.board.draw(x, value, label, every_n=self.num_train_batches / per_epoch)
+        self.history.add(label, value, _weight(self))
+        if train and self.model.plot_train_per_epoch > 0:
+            _draw_step(self, label, value)
 
     def end_epoch(self, started: float) -> None:
-        """Average the epoch's values, check that all are finite, draw the validation values."""
-        self.history.end_epoch()
+        """Average the epoch's values, check its losses, show the validation values."""
+        measured = self.history.end_epoch()
         self.history.seconds.append(time.perf_counter() - started)
-        _check_finite(self)
-        per_epoch = self.model.plot_valid_per_epoch
-        for label, values in self.history.epochs.items():
-            new = len(values) == self.epoch + 1
-            if label.startswith("val_") and new and per_epoch > 0:
-                self.model.board.draw(self.epoch + 1, values[-1], label, every_n=1 / per_epoch)
+        check_epoch(self, measured)
+        _draw_epoch(self)
+
+
+def _optimizer(trainer: Trainer) -> tuple[Any, Any]:
+    """The model's optimizer, and its schedule if there is one."""
+    model, schedule = trainer.model, trainer.schedule
+    with uninterrupted():  # PyTorch's first optimizer imports for seconds
+        optim = model.configure_optimizers()
+    check_made(optim, model.configure_optimizers, "an optimizer")
+    if not schedule:
+        return optim, None
+    scheduler = schedule(optim, trainer.max_epochs * trainer.num_train_batches)
+    check_made(scheduler, schedule, "a scheduler")
+    return optim, scheduler
+
+
+def _draw_step(trainer: Trainer, label: str, value: Any) -> None:
+    """Draw a value of the training step at hand."""
+    model, step, batches = trainer.model, trainer.train_batch_idx, trainer.num_train_batches
+    every_n = batches / model.plot_train_per_epoch
+    model.board.until = _group_end(step, every_n) / batches
+    model.board.draw(step / batches, value, label, every_n=every_n)
+
+
+def _draw_epoch(trainer: Trainer) -> None:
+    """Draw the newest validation values; outside notebooks, print all that are newest."""
+    model, ended, newest = trainer.model, trainer.epoch + 1, trainer.history.newest()
+    every_n = 1 / model.plot_valid_per_epoch if model.plot_valid_per_epoch > 0 else None
+    for label, value in newest.items():
+        if label.startswith("val_") and every_n:
+            model.board.until = _group_end(trainer.epoch, every_n)
+            model.board.draw(ended, value, label, every_n=every_n)
+    tell(model.board, ended, newest, last=ended == trainer.max_epochs)
+
+
+def _group_end(step: int, every_n: float) -> int:
+    """The step that comes after the group of `every_n` steps to which `step` belongs."""
+    size = max(1, round(every_n))
+    return (step // size + 1) * size
 
 
 def _device(device: str | torch.device | None, num_gpus: int) -> torch.device:
@@ -147,45 +197,13 @@ def _device(device: str | torch.device | None, num_gpus: int) -> torch.device:
         raise ValueError(f"device {str(device)!r} is not there ({reason}); say 'cpu'") from error
 
 
-def _unweighted(trainer: Trainer) -> int:
-    trainer.num_rows = 1
-    warnings.warn(
-        "prepare_batch did not set self.num_rows = len(batch[-1]): batches count alike in every"
-        " mean, whatever their size",
-        stacklevel=4,
-    )
-    return 1
-
-
-def _length(loader: Iterable, name: str, data: Any) -> int:
-    what = f"{type(data).__name__}.{name}() returned a"
-    try:
-        length = len(loader)
-    except TypeError as error:
-        raise TypeError(
-            f"{what} {type(loader).__name__}, which has no length: return what can be read in each"
-            " epoch anew, such as a TensorLoader"
-        ) from error
-    if length == 0:
-        raise ValueError(f"{what} loader without batches (for no validation, return None)")
-    return length
-
-
-def _learning_rate(optim: Any) -> Any:
-    groups = getattr(optim, "param_groups", None)
-    return groups[0]["lr"] if groups else getattr(optim, "lr", "unknown")
-
-
-def _check_finite(trainer: Any) -> None:
-    """Raise FloatingPointError where a mean of the newest epoch is not a finite number."""
-    for label, means in trainer.history.epochs.items():
-        mean = means[-1]
-        if len(means) == trainer.epoch + 1 and not math.isfinite(mean):
-            newest = trainer.history.steps.get(label, [])[-trainer.num_train_batches :]
-            bad = [k for k, value in enumerate(newest, 1) if not math.isfinite(value)]
-            where = f"batch {bad[0]} of epoch" if bad else "epoch"
-            raise FloatingPointError(
-                f"{label} is {mean} from {where} {trainer.epoch + 1} on, at learning rate"
-                f" {_learning_rate(trainer.optim)}: try a smaller one, gradient_clip_val, or look"
-                " for bad values in the data"
-            )
+def _weight(trainer: Trainer) -> float | torch.Tensor:
+    """How many examples the values of the batch at hand are means over."""
+    if trainer.num_rows is None:
+        trainer.num_rows = 1
+        warnings.warn(
+            "prepare_batch did not set self.num_rows = len(batch[-1]): batches count alike in every"
+            " mean, whatever their size",
+            stacklevel=4,
+        )
+    return trainer.num_rows

@@ -15,7 +15,7 @@ def board(monkeypatch):
     return d2l.ProgressBoard("x", display=False)
 
 
-def test_points_are_means_of_neighbours(board):
+def test_points_are_means_of_neighbors(board):
     xs = np.arange(100) / 10
     for x in xs:
         board.draw(x, np.sin(x), "sin", every_n=2)
@@ -71,13 +71,16 @@ def test_no_figure_is_left_with_pyplot(board):
     assert plt.get_fignums() == []
 
 
-def test_what_is_drawn_is_bounded(board):
-    for x in range(4321):
+@pytest.mark.parametrize("number", [1, 2, 1000, 1001, 1002, 1999, 2000, 4321, 4322])
+def test_what_is_drawn_is_bounded_and_has_both_ends(board, number):
+    for x in range(number):
         board.draw(x, x, "long")
     [line] = board.render().axes[0].lines
-    assert len(line.get_xdata()) <= 1001
-    assert line.get_xdata()[-1] == 4320
-    assert len(board.data["long"]) == 4321
+    drawn = line.get_xdata().tolist()
+    assert min(number, 500) <= len(drawn) <= 1001
+    assert (drawn[0], drawn[-1]) == (0, number - 1)
+    assert drawn == sorted(set(drawn))
+    assert len(board.data["long"]) == number
 
 
 def test_each_point_is_drawn_once_and_a_single_one_is_seen(board):
@@ -111,6 +114,47 @@ def test_outside_a_notebook_newest_values_are_printed(monkeypatch, capsys):
         board.draw(epoch + 1, 1 / (epoch + 1), "loss")
     board.flush()
     assert capsys.readouterr().out == "epoch 100: loss 0.01\n"  # all in less than half a second
+
+
+@pytest.fixture
+def printing(monkeypatch):
+    """A board in a script that draws something each second."""
+
+    class Slow(d2l.ProgressBoard):
+        def draw(self, *point):
+            clock[0] += 1
+            super().draw(*point)
+
+    clock = [0.0]
+    monkeypatch.setattr(board_module, "LIVE", True)
+    monkeypatch.setattr(board_module.time, "monotonic", lambda: clock[0])
+    return Slow("epoch")
+
+
+def test_outside_a_notebook_a_line_has_the_values_of_one_x(printing, capsys):
+    for epoch in range(1, 5):
+        for label in ("loss", "acc", "f1"):
+            printing.draw(epoch, epoch, label)
+    printing.flush()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"epoch {k}: loss {k}, acc {k}, f1 {k}" for k in (1, 2, 3, 4)]
+
+
+def test_outside_a_notebook_a_curve_that_is_not_drawn_each_time_is_left_out(printing, capsys):
+    for epoch in range(1, 6):
+        printing.draw(epoch, epoch, "loss")
+        if epoch % 2 == 1:
+            printing.draw(epoch, epoch, "acc")
+    printing.flush()
+    printing.flush()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"epoch {k}: loss {k}" + f", acc {k}" * (k % 2) for k in range(1, 6)]
+
+
+def test_outside_a_notebook_steps_are_counted_to_the_last_digit(printing, capsys):
+    printing.draw(123456, 1, "loss")
+    printing.flush()
+    assert capsys.readouterr().out == "epoch 123456: loss 1\n"
 
 
 def test_outside_a_notebook_a_long_run_prints_a_few_times_a_second(monkeypatch, capsys):

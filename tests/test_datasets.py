@@ -342,8 +342,8 @@ def test_more_cells_than_images_and_more_images_than_cells_are_no_error(fashion)
 def test_show_images_takes_what_images_come_in():
     from PIL import Image
 
-    grey = torch.rand(4, 4)
-    images = [grey, grey[None], grey.numpy(), torch.rand(3, 4, 4), np.zeros((4, 4, 3))]
+    gray = torch.rand(4, 4)
+    images = [gray, gray[None], gray.numpy(), torch.rand(3, 4, 4), np.zeros((4, 4, 3))]
     images.append(Image.new("L", (4, 4)))
     axes = d2l.show_images(images, 2, 4, titles=["a"], scale=1)
     shapes = [axis.images[0].get_array().shape for axis in axes if axis.images]

@@ -114,9 +114,9 @@ def test_decayed_descent_ends_where_ridge_does():
     settings, lambd = {"num_train": 64, "batch_size": 64, "noise": 0.5}, 0.7
     model = trained(d2l.WeightDecayScratch(3, lambd, 0.5), epochs=150, **settings)
     X, y = data(**settings).X[:64].double(), data(**settings).y[:64].double()
-    centred, mean = X - X.mean(0), y.mean()
-    gram = centred.T @ centred + 64 * lambd * torch.eye(3)
-    w = torch.linalg.solve(gram, centred.T @ (y - mean))
+    centered, mean = X - X.mean(0), y.mean()
+    gram = centered.T @ centered + 64 * lambd * torch.eye(3)
+    w = torch.linalg.solve(gram, centered.T @ (y - mean))
     assert torch.allclose(model.w.double(), w, atol=1e-5)
     assert model.b.item() == pytest.approx((mean - X.mean(0) @ w).item(), abs=1e-5)
 
@@ -282,8 +282,8 @@ class Blobs(d2l.DataModule):
         self.save_hyperparameters()
         generator = torch.Generator().manual_seed(0)
         self.y = torch.arange(400) % 3
-        centres = torch.tensor([[0.0, 2], [2, -1], [-2, -1]])
-        self.X = centres[self.y] + torch.randn(400, 2, generator=generator)
+        centers = torch.tensor([[0.0, 2], [2, -1], [-2, -1]])
+        self.X = centers[self.y] + torch.randn(400, 2, generator=generator)
 
     def get_dataloader(self, train):
         rows = slice(0, 250) if train else slice(250, None)

@@ -37,6 +37,7 @@ def drawn() -> list[tuple[list, list]]:
         torch.tensor([1.0, 4.0, 9.0], requires_grad=True),
         torch.tensor([1, 4, 9], dtype=torch.bfloat16),
         [torch.tensor(1), torch.tensor(4.0), np.float32(9)],
+        [torch.tensor(v, requires_grad=True) for v in (1.0, 4.0, 9.0)],
         [[1, 4, 9]],
         torch.tensor([[1, 4, 9]]),
         torch.tensor([[1], [4], [9]]),
@@ -44,6 +45,7 @@ def drawn() -> list[tuple[list, list]]:
         pd.DataFrame({"loss": [1, 4, 9]}),
     ],
 )
+@pytest.mark.filterwarnings("error")
 def test_one_series_of_any_kind(data):
     d2l.plot(data)
     assert drawn() == [([0, 1, 2], [1, 4, 9])]

@@ -99,14 +99,14 @@ def test_a_notebook_on_the_frame():
     """A method attached later, arguments that keep themselves, a board fed by hand."""
 
     class Kettle:
-        litres = 2
+        liters = 2
 
     kettle = Kettle()
 
     @d2l.add_to_class(Kettle)
     def pour(self, cups):
-        self.litres -= cups / 4
-        return self.litres
+        self.liters -= cups / 4
+        return self.liters
 
     assert kettle.pour(4) == 1
 

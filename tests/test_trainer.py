@@ -1,10 +1,8 @@
-"""The Trainer, its History, and what each mistake is told."""
-
-import json
-import math
+"""The Trainer: what it computes, where, in which mode and order."""
 
 import pytest
 import torch
+from made_runs import linear_data, scratch
 from torch import nn
 
 import d2lib as d2l
@@ -13,28 +11,6 @@ import d2lib as d2l
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch):
     monkeypatch.setattr("d2lib.board.LIVE", False)
-
-
-def linear_data(**options) -> d2l.SyntheticRegressionData:
-    return d2l.SyntheticRegressionData([1.5, -2.0, 0.8], 3.0, **{"seed": 0} | options)
-
-
-def scratch(lr: float = 0.03) -> d2l.LinearRegressionScratch:
-    torch.manual_seed(1)
-    return d2l.LinearRegressionScratch(3, lr)
-
-
-class Table(d2l.DataModule):
-    """Given rows in batches of `batch_size`; the validation rows may be absent."""
-
-    def __init__(self, train: tuple, val: tuple | None = None, batch_size: int = 4):
-        super().__init__()
-        self.save_hyperparameters()
-        self.rows = {True: train, False: val}
-
-    def get_dataloader(self, train):
-        tensors = self.rows[train]
-        return None if tensors is None else self.get_tensorloader(tensors, train)
 
 
 def test_a_run_equals_the_bare_loop_that_it_stands_for():
@@ -192,7 +168,14 @@ def test_the_host_waits_for_the_device_only_at_points_of_the_board_and_at_the_ep
             return real(self, *args)
 
         monkeypatch.setattr(torch.Tensor, name, watched)
-    d2l.Trainer(3).fit(scratch(), linear_data(num_train=3200, num_val=320))
+
+    class FromTheFirstStep(d2l.Trainer):
+        def fit_epoch(self):
+            if self.epoch == 0:
+                crossings.clear()  # before, the settings were recorded
+            super().fit_epoch()
+
+    FromTheFirstStep(3).fit(scratch(), linear_data(num_train=3200, num_val=320))
     transfers = crossings.count("tolist")
     assert transfers == 3 * (2 + 2)  # two points an epoch; the lists train_loss and val_loss
     assert set(crossings) <= {"tolist", "cpu"}
@@ -218,45 +201,10 @@ def test_batches_model_and_data_go_to_the_device():
     assert next(iter(trainer.val_dataloader))[0].device.type == "meta"
 
 
-def test_the_board_is_flushed_at_the_end_and_where_a_run_breaks_off():
-    class Breaks(d2l.LinearRegression):
-        def training_step(self, batch):
-            if self.trainer.train_batch_idx == self.last:
-                raise RuntimeError("planted")
-            return super().training_step(batch)
-
-    for last, points in ((99, 3), (5, 1)):
-        model = Breaks(0.03)
-        model.last, model.plot_train_per_epoch = last, 3
-        data = linear_data(num_train=320)
-        if last < 10:
-            with pytest.raises(RuntimeError, match="planted"):
-                d2l.Trainer(1).fit(model, data)
-        else:
-            d2l.Trainer(1).fit(model, data)
-        assert not any(model.board.raw_points.values())
-        assert len(model.board.data["train_loss"]) >= points
-
-
 def test_seconds_are_measured(monkeypatch):
     clock = iter(range(0, 10_000, 7))
     monkeypatch.setattr("d2lib.trainer.time.perf_counter", lambda: next(clock))
     assert d2l.Trainer(2).fit(scratch(), linear_data()).seconds == [7, 7]
-
-
-def test_a_value_measured_in_some_epochs_stands_beside_them():
-    class Rarely(d2l.LinearRegression):
-        def validation_step(self, batch):
-            super().validation_step(batch)
-            if self.trainer.epoch == 1:
-                self.plot("rare", 7.0, train=False)
-
-    model = Rarely(0.03)
-    history = d2l.Trainer(4).fit(model, linear_data())
-    assert str(history["val_rare"]) == "[nan, 7.0]"
-    assert history.frame()["val_rare"].isna().tolist() == [True, False, True, True]
-    assert [tuple(point) for point in model.board.data["val_rare"]] == [(2, 7.0)]
-    assert str(history).splitlines()[2].split()[-1] == "7"
 
 
 def test_data_sets_keep_their_class_and_pytorchs_loader_serves_too():
@@ -298,244 +246,29 @@ def test_losses_are_kept_without_their_graphs():
     assert not any(p.y.requires_grad for p in model.board.raw_points["train_loss"])
 
 
-# mistakes
-
-
-@pytest.mark.parametrize(("lr", "epochs"), [(3.0, 6), (float("nan"), 1)])
-def test_a_loss_that_is_not_finite_is_told_with_its_place_and_rate(lr, epochs):
-    with pytest.raises(FloatingPointError) as told:
-        d2l.Trainer(epochs, seed=0).fit(scratch(lr), linear_data())
-    assert f"at learning rate {lr}: try a smaller one" in str(told.value)
-    assert "of epoch" in str(told.value)
-
-
-def test_the_first_bad_batch_is_named():
-    X, y = torch.randn(20, 3), torch.zeros(20, 1)
-    y[13] = torch.nan
-
-    class InOrder(Table):
-        def get_dataloader(self, train):
-            return d2l.TensorLoader(torch.utils.data.TensorDataset(X, y), 4) if train else None
-
-    with pytest.raises(FloatingPointError, match=r"train_loss is nan from batch 4 of epoch 1 on"):
-        d2l.Trainer(2).fit(scratch(), InOrder((X, y)))
-
-
-@pytest.mark.parametrize("key", ["loss", "nll"])
-def test_validation_that_is_not_finite_is_told_whatever_its_name(key):
-    class Bad(d2l.LinearRegression):
-        def validation_step(self, batch):
-            self.plot(key, torch.tensor(torch.nan), train=False)
-
-    trainer = d2l.Trainer(2)
-    with pytest.raises(FloatingPointError, match=f"val_{key} is nan from epoch 1 on"):
-        trainer.fit(Bad(0.03), linear_data())
-    assert len(trainer.history.seconds) == len(trainer.history["train_loss"]) == 1
-
-
-@pytest.mark.parametrize("model", [d2l.LinearRegressionScratch(3, 0.1), d2l.LinearRegression(0.1)])
-def test_shapes_that_would_broadcast_are_refused(model):
-    X, y = torch.randn(8, 3), torch.randn(8)
-    with pytest.raises(ValueError, match=r"predictions have shape \(4, 1\) but labels \(4,\)"):
-        d2l.Trainer(1).fit(model, Table((X, y)))
-
-
-def test_a_model_without_parameters_is_told():
-    class Empty(d2l.Module):
-        def __init__(self):
-            super().__init__()
-            self.lr, self.net = 0.1, nn.Identity()
-
-    with pytest.raises(ValueError, match="Empty has no parameters to train"):
-        d2l.Trainer(1).fit(Empty(), linear_data())
-    with pytest.raises(ValueError, match="SGD got no parameters"):
-        d2l.SGD([], 0.1)
-
-
-def test_a_loader_without_batches_is_told():
-    with pytest.raises(ValueError, match=r"train_dataloader\(\) returned a loader without batches"):
-        d2l.Trainer(1).fit(scratch(), linear_data(num_train=0))
-
-
-def test_a_validation_loader_without_batches_is_told():
-    empty = torch.zeros(0, 3), torch.zeros(0, 1)
-    with pytest.raises(ValueError, match=r"val_dataloader\(\) .*for no validation, return None"):
-        d2l.Trainer(1).fit(scratch(), Table((torch.zeros(8, 3), torch.zeros(8, 1)), empty))
-
-
-def test_a_generator_is_no_loader():
-    class Dry(Table):
-        def get_dataloader(self, train):
-            return (batch for batch in [])
-
-    with pytest.raises(TypeError, match="returned a generator, which has no length"):
-        d2l.Trainer(1).fit(scratch(), Dry(()))
-
-
-def test_a_device_that_is_not_there_is_told():
-    with pytest.raises(ValueError, match=r"device 'xpu:7' is not there \(.*\); say 'cpu'"):
-        d2l.Trainer(1, device="xpu:7")
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_device_number_zero_is_a_gpu():
-    with pytest.raises(ValueError, match="device '0' is not there"):
-        d2l.Trainer(1, device=0)
-
-
-@pytest.mark.skipif(torch.accelerator.is_available(), reason="there is a GPU")
-def test_gpus_asked_for_in_vain_are_told():
-    with pytest.warns(UserWarning, match="num_gpus=1, but PyTorch finds none: using the CPU"):
-        assert d2l.Trainer(1, num_gpus=1).device == torch.device("cpu")
-
-
-def test_measuring_without_a_trainer_is_told():
-    with pytest.raises(RuntimeError, match=r"LinearRegressionScratch\.plot needs a trainer"):
-        scratch().training_step((torch.randn(4, 3), torch.randn(4, 1)))
-
-
-@pytest.mark.parametrize(
-    ("call", "lacks"),
-    [
-        (lambda m: m.loss(1, 2), r"Module needs a method loss\(y_hat, y\)"),
-        (lambda m: m(torch.zeros(1)), "Module needs an attribute net, or forward"),
-        (lambda m: d2l.DataModule().train_dataloader(), r"DataModule needs .*get_dataloader"),
-    ],
-)
-def test_what_a_class_lacks_is_named(call, lacks):
-    with pytest.raises(NotImplementedError, match=lacks):
-        call(d2l.Module())
-
-
-def test_a_value_of_several_numbers_is_no_measurement():
-    with pytest.raises(ValueError, match=r"train_loss has shape \(3,\): record one number"):
-        d2l.History().add("train_loss", torch.zeros(3))
-
-
-# the history
-
-
-@pytest.fixture(scope="module")
-def history() -> d2l.History:
-    return d2l.Trainer(3, seed=0).fit(d2l.LinearRegression(0.03), linear_data())
-
-
-def test_it_prints_as_a_table(history):
-    lines = str(history).splitlines()
-    assert lines[0].split() == ["epoch", "train_loss", "val_loss"]
-    assert [line.split()[0] for line in lines[1:]] == ["1", "2", "3"]
-    assert float(lines[3].split()[2]) == pytest.approx(history["val_loss"][2], rel=1e-3)
-    assert len({len(line) for line in lines}) == 1
-
-
-def test_it_becomes_a_data_frame(history):
-    frame = history.frame()
-    assert frame.index.tolist() == [1, 2, 3]
-    assert frame["val_loss"].tolist() == history["val_loss"]
-    assert (frame["seconds"] > 0).all()
-
-
-def test_it_is_saved_and_loaded_whole(history, tmp_path):
-    path = tmp_path / "run.json"
-    history.save(path)
-    loaded = d2l.History.load(path)
-    assert loaded == history
-    assert loaded.about == history.about
-    assert loaded.seconds == history.seconds
-    assert [file.name for file in tmp_path.iterdir()] == ["run.json"]
-    about = json.loads(path.read_text())["about"]
-    assert about["model"]["class"] == "LinearRegression"
-    assert about["model"]["lr"] == 0.03
-    assert about["data"]["noise"] == 0.01
-    assert about["data"]["w"] == [1.5, -2.0, 0.8]
-    assert about["device"] == "cpu"
-    assert about["trainer"]["max_epochs"] == 3
-    assert set(about["versions"]) == {"python", "torch", "d2lib"}
-
-
-def test_histories_with_other_steps_or_nan_compare(tmp_path):
-    def made(value):
-        history = d2l.History()
-        for part in (value, 4 - value):
-            history.add("train_loss", part)
-        history.end_epoch()
-        return history
-
-    assert made(1.0)["train_loss"] == made(3.0)["train_loss"]
-    assert made(1.0) != made(3.0)
-    bad = made(math.nan)
-    bad.save(tmp_path / "nan.json")
-    assert d2l.History.load(tmp_path / "nan.json") == bad
-
-
-def test_a_save_that_fails_leaves_the_old_file(history, tmp_path, monkeypatch):
-    path = tmp_path / "run.json"
-    path.write_text("old")
-    with monkeypatch.context() as patch:
-        patch.setattr("pathlib.Path.replace", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            history.save(path)
-    assert path.read_text() == "old"
-
-
-@pytest.mark.parametrize("text", ["[1, 2]", '{"nbformat": 4}', "{}"])
-def test_a_file_that_holds_no_history_is_told(text, tmp_path):
-    (tmp_path / "other.json").write_text(text)
-    with pytest.raises(ValueError, match=r"other.json holds no history"):
-        d2l.History.load(tmp_path / "other.json")
-
-
-def test_what_ran_is_kept_as_plain_values():
-    data = linear_data()
-    data.hparams["w"] = torch.tensor([1.0, 2.0])
-    data.hparams["resize"] = (28, 28)
-    about = d2l.Trainer(1, schedule=constant).fit(d2l.LinearRegression(0.1), data).about
-    assert about["data"]["w"] == [1.0, 2.0]
-    assert about["data"]["resize"] == [28, 28]
-    assert about["trainer"]["schedule"] == "constant"
-
-
-def constant(optim, steps):
-    return torch.optim.lr_scheduler.ConstantLR(optim)
-
-
-def test_it_plots_every_value(history):
-    board = history.plot(yscale="log", display=False)
-    assert [p.y for p in board.data["val_loss"]] == history["val_loss"]
-    assert [p.x for p in board.data["train_loss"]] == [1, 2, 3]
-
-
-def test_the_board_shows_what_the_history_holds():
-    model = d2l.LinearRegression(0.03)
-    history = d2l.Trainer(2, seed=0).fit(model, linear_data())
-    halves = torch.tensor(history.steps["train_loss"], dtype=torch.float64).reshape(4, 16)
-    drawn = [p.y for p in model.board.data["train_loss"]]
-    assert drawn == pytest.approx(halves.mean(dim=1).tolist())
-    assert [tuple(p) for p in model.board.data["val_loss"]] == [
-        (1, history["val_loss"][0]),
-        (2, history["val_loss"][1]),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("train", "val", "points"), [(0, 1, (0, 4)), (4, 0, (16, 0)), (1, 0.5, (4, 2))]
-)
-def test_points_an_epoch_are_as_asked(train, val, points):
-    model = d2l.LinearRegression(0.03)
-    model.plot_train_per_epoch, model.plot_valid_per_epoch = train, val
-    d2l.Trainer(4).fit(model, linear_data())
-    found = tuple(len(model.board.data.get(f"{split}_loss", [])) for split in ("train", "val"))
-    assert found == points
-
-
-def test_numbers_that_are_no_tensors_may_be_recorded():
-    class Counted(d2l.LinearRegression):
+@pytest.mark.parametrize("num_val", [0, 100])
+def test_after_training_the_model_is_in_evaluation_mode(num_val):
+    class Breaks(d2l.LinearRegression):
         def training_step(self, batch):
-            self.plot("rows", len(batch[0]), train=True)
-            return super().training_step(batch)
+            raise KeyboardInterrupt
 
-    history = d2l.Trainer(1).fit(Counted(0.1), linear_data())
-    rows = history.steps["train_rows"]
-    assert rows == [32.0] * 31 + [8.0]
-    assert history["train_rows"] == [pytest.approx((31 * 32 * 32 + 8 * 8) / 1000)]
-    assert math.isfinite(history["train_loss"][0])
+    model = d2l.LinearRegression(0.03)
+    d2l.Trainer(1).fit(model, linear_data(num_val=num_val))
+    assert not model.training
+    model = Breaks(0.03)
+    with pytest.raises(KeyboardInterrupt):
+        d2l.Trainer(1).fit(model, linear_data(num_val=num_val))
+    assert not model.training
+
+
+def test_training_may_record_in_some_epochs_only():
+    class Seldom(d2l.LinearRegressionScratch):
+        def training_step(self, batch):
+            loss = self.loss(self(batch[0]), batch[1])
+            if self.trainer.epoch % 2 == 0:
+                self.plot("loss", loss, train=True)
+            return loss
+
+    history = d2l.Trainer(3).fit(Seldom(3, 0.03), linear_data())
+    assert len(history.steps["train_loss"]) == 64
+    assert str(history["train_loss"][1]) == "nan"
