@@ -75,8 +75,8 @@ class DataModule(HyperParameters):
     """Training data, and validation data if there is any, in batches.
 
     `root` is the folder for data that must be fetched: by default the user's cache, in which
-    torchvision's classes find Fashion-MNIST as well as d2lib's. `num_workers` is
-    there for readers of D2L; data in tensors need no workers, so nothing uses it.
+    torchvision's classes find Fashion-MNIST as well as d2lib's. `num_workers` is there for readers
+    of D2L; data in tensors need no workers, so nothing uses it.
 
     Taught in `linear_regression/object_oriented_design`.
     """

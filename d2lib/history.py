@@ -158,9 +158,10 @@ def _hyperparameters(part: Any) -> dict:
     """The attributes that `save_hyperparameters` made, as they are now.
 
     Those that the constructor got otherwise come again under "as constructed", unless it got None,
-    by which it was asked to choose.
+    by which it was asked to choose. The folder `root` says nothing of the run, and is left out.
     """
-    given = {name: plain(value) for name, value in getattr(part, "hparams", {}).items()}
+    hparams = getattr(part, "hparams", {})
+    given = {name: plain(value) for name, value in hparams.items() if name != "root"}
     now = {name: plain(getattr(part, name, given[name])) for name in given}
     other = {k: v for k, v in given.items() if v is not None and v != now[k]}
     return now | ({"as constructed": other} if other else {})

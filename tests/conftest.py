@@ -1,5 +1,6 @@
 """A small book in a scratch folder, in which tests plant faults and run the tools."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -64,17 +65,25 @@ class Book:
         change(notebook.cells)
         nbformat.write(notebook, path)
 
+    def records(self) -> dict[str, dict]:
+        """What tools/execute.py reported of each notebook."""
+        return json.loads((self.folder / "_build/report.json").read_text())["notebooks"]
+
+    def outputs(self, name: str) -> list:
+        """The outputs of the executed notebook, cell by cell; None for Markdown."""
+        path = self.folder / f"_build/executed/chapters/some/{name}.ipynb"
+        return [cell.get("outputs") for cell in nbformat.read(path, as_version=4).cells]
+
     def run(self, *command: str, **options) -> subprocess.CompletedProcess:
         """Run a module of Python in the book's folder; stdout and stderr come as one text."""
         return subprocess.run(
             [sys.executable, "-m", *command],
             cwd=self.folder,
-            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
             timeout=300,
-            **options,
+            **{"env": self.environment, **options},
         )
 
     @property

@@ -14,15 +14,6 @@ import pytest
 from tools import execute
 
 
-def report(book) -> dict:
-    return json.loads((book.folder / "_build/report.json").read_text())["notebooks"]
-
-
-def outputs(book, name: str) -> list:
-    path = book.folder / f"_build/executed/chapters/some/{name}.ipynb"
-    return [cell.get("outputs") for cell in nbformat.read(path, as_version=4).cells]
-
-
 def test_failures_are_named_and_the_rest_goes_on(book):
     book.make(
         good=["print(6 * 7)"],
@@ -34,7 +25,7 @@ def test_failures_are_named_and_the_rest_goes_on(book):
     done = book.run("tools.execute", "--cell-limit", "8")
     assert done.returncode == 1
     assert time.time() - started < 60, "a killed kernel must not wait for the limit"
-    assert {name.split("/")[-1]: r["status"] for name, r in report(book).items()} == {
+    assert {name.split("/")[-1]: r["status"] for name, r in book.records().items()} == {
         "good.ipynb": "ok",
         "raising.ipynb": "failed",
         "killed.ipynb": "killed",
@@ -49,7 +40,7 @@ def test_failures_are_named_and_the_rest_goes_on(book):
     failed = nbformat.read(book.folder / "_build/failed/chapters/some/raising.ipynb", as_version=4)
     assert failed.cells[2].outputs[0].text == "before\n"
 
-    record = report(book)["chapters/some/good.ipynb"]
+    record = book.records()["chapters/some/good.ipynb"]
     assert record["seconds"] > 0
     assert record["peak_mb"] > 10
     assert record["parameters"] == {}
@@ -67,7 +58,7 @@ def test_only_what_changed_runs_again(executed_book, tmp_path):
     assert "executing 0 of 2 notebooks" in book.run("tools.execute").stdout
     book.change("words", lambda cells: cells[1].update(source="print('changed')"))
     assert "executing 1 of 2 notebooks" in book.run("tools.execute").stdout
-    assert outputs(book, "words")[1][0].text == "changed\n"
+    assert book.outputs("words")[1][0].text == "changed\n"
     (tmp_path / "_build/executed/chapters/some/words.ipynb").write_text("damaged")
     assert "executing 1 of 2 notebooks" in book.run("tools.execute").stdout
     book.put("d2lib/core.py", "")
@@ -77,7 +68,7 @@ def test_only_what_changed_runs_again(executed_book, tmp_path):
 def test_a_notebook_computes_with_one_thread_in_its_own_folder(book):
     book.make(one=["import os\nprint(os.environ['OMP_NUM_THREADS'], os.getcwd().split('/')[-1])"])
     assert book.run("tools.execute").returncode == 0
-    assert outputs(book, "one")[1][0].text == "1 some\n"
+    assert book.outputs("one")[1][0].text == "1 some\n"
 
 
 def test_dask_workers_give_the_same_outputs(executed_book, tmp_path, monkeypatch):
@@ -86,7 +77,7 @@ def test_dask_workers_give_the_same_outputs(executed_book, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)  # workers start in a checkout of the book
     monkeypatch.setenv("PYTHONPATH", executed_book.environment["PYTHONPATH"])
     book = executed_book.copy(tmp_path)
-    here = [outputs(book, name)[1:4] for name in ("numbers", "words")]
+    here = [book.outputs(name)[1:4] for name in ("numbers", "words")]
     (tmp_path / "_build/report.json").unlink()
     for path in (tmp_path / "_build/executed").rglob("*.ipynb"):
         path.unlink()
@@ -94,7 +85,7 @@ def test_dask_workers_give_the_same_outputs(executed_book, tmp_path, monkeypatch
         cluster.wait_for_workers(2)
         done = book.run("tools.execute", "--dask", cluster.scheduler_address)
     assert done.returncode == 0, done.stdout
-    assert [outputs(book, name)[1:4] for name in ("numbers", "words")] == here
+    assert [book.outputs(name)[1:4] for name in ("numbers", "words")] == here
 
 
 def test_a_worker_that_fails_is_a_record_like_any_other():
@@ -125,8 +116,8 @@ def test_interrupting_ends_every_kernel_and_leaves_nothing_half_written(book, ho
     assert process.returncode == 130
     assert "every kernel was ended" in said
     assert psutil.wait_procs(family, timeout=5)[1] == []
-    left = [path.name for path in (book.folder / "_build").rglob("*.*")]
-    assert left == ["report.json"]
+    left = [path.name for path in (book.folder / "_build").iterdir()]
+    assert sorted(left) == ["matplotlib", "report.json"]
 
 
 def kernels(process) -> int:
@@ -143,6 +134,8 @@ def wait_for(condition) -> None:
 
 def test_full_profile_takes_its_parameters_and_records_the_result(book):
     book.make(one=[("epochs = 1  # passes over the data", "parameters"), "print(epochs)"])
+    notebook = json.loads((book.folder / "chapters/some/one.ipynb").read_text())
+    book.put("chapters/some/one.ipynb", json.dumps(notebook | {"metadata": {}}))  # not yet tidy
     book.put("chapters/full.yml", "some/one: {epochs: 3}\n")
     done = book.run("tools.execute", "--profile", "full")
     assert done.returncode == 0, done.stdout
@@ -179,10 +172,15 @@ print(history["val_loss"][-1])"""
         ("- some/one", "should hold names with values, not list"),
         ("some/one: {", "is not valid YAML"),
         ("", "names no section yet"),
+        (
+            "some/two: {x: 3}",
+            "two.ipynb: its `parameters` cell is not plain Python (invalid syntax,",
+        ),
     ],
 )
 def test_full_profile_with_an_unknown_name(book, full, message):
-    book.make(one=[("epochs = 1  # passes over the data", "parameters")])
+    given = [("epochs = 1  # passes over the data", "parameters")]
+    book.make(one=given, two=[("x = 1\n!ls", "parameters")])
     book.put("chapters/full.yml", full)
     done = book.run("tools.execute", "--profile", "full")
     assert done.returncode == 1

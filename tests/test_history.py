@@ -292,3 +292,9 @@ def test_whatever_ran_is_saved(value, kept, tmp_path):
     about = d2l.History.load(tmp_path / "run.json").about
     assert about["model"]["odd"] == kept
     assert (about["seed"], about["('note', 1)"]) == (3, [0.5])
+
+
+def test_about_names_no_folder_of_the_machine_that_ran(history):
+    assert str(Path.home()) not in json.dumps(history.about)
+    assert "root" not in history.about["data"]
+    assert history.about["data"]["num_train"] == linear_data().num_train

@@ -38,6 +38,7 @@ def main() -> None:
     console.print(f"import d2lib: {1000 * ours:.0f} ms over torch's {torchs:.1f} s (median of 5)")
     ProgressBoard._update = ProgressBoard._print = draw  # as in a live notebook
     d2l.board.LIVE = True
+    d2l.trainer.tell = lambda *_, **__: None  # the lines of a run outside notebooks
     table = Table("measured", "against", "ratio", "bound", title="time, medians of pairs")
     with tempfile.TemporaryDirectory() as scratch:
         for what, against, bound, pairs, measure in comparisons(scratch):

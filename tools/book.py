@@ -14,11 +14,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import nbformat
 import yaml
 from nbformat import NotebookNode
+from nbformat.v4 import to_notebook_json
+from nbformat.validator import iter_validate
 
 EXECUTED = Path("_build/executed")
+FORM = [4, 5]  # of notebooks: nbformat's version
 GENERATED = {"book/executed", "book/references"}  # pages that tools/render.py writes
 
 
@@ -65,12 +67,21 @@ def _entries(node: object) -> list[str]:
 
 
 def notebooks() -> list[Path]:
+    """The notebooks of the book, all readable."""
+    listed = listed_notebooks()
+    for path in listed:
+        read(path)
+    return listed
+
+
+def listed_notebooks() -> list[Path]:
     """The notebooks that _toc.yml lists; one in chapters/ that it does not list is an error."""
     listed = [page for page in pages() if page.suffix == ".ipynb"]
     for path in listed:
         if path.parts[0] != "chapters":
             raise BookError(f"{path}: notebooks stand in chapters/, where outputs are compared")
-        read(path)
+    for path in Path("chapters").rglob("matplotlibrc"):
+        raise BookError(f"{path} would change the figures of the notebooks beside it: delete it")
     for path in sorted(Path("chapters").rglob("*.ipynb")):
         if path not in listed and ".ipynb_checkpoints" not in path.parts:
             raise BookError(f"{path} is not in _toc.yml: list it, or move it out of chapters/")
@@ -81,7 +92,7 @@ def read_yaml(path: Path) -> dict:
     """Read a file of settings."""
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BookError(f"{path} is not valid YAML: {str(error).replace(chr(10), ' ')}") from None
     if not isinstance(found, dict):
         raise BookError(f"{path} should hold names with values, not {type(found).__name__}")
@@ -89,27 +100,76 @@ def read_yaml(path: Path) -> dict:
 
 
 def read(path: Path) -> NotebookNode:
-    """Read a notebook."""
+    """Read a notebook as its file holds it: what nbformat would repair silently is an error."""
+    return checked(read_json(path), path)
+
+
+def checked(found: object, path: Path) -> NotebookNode:
+    """The notebook that was found in a file, if its form is valid."""
+    if fault := _malformed(found):
+        raise BookError(f"{path} is not a valid notebook: {fault}")
+    return to_notebook_json(found)
+
+
+def read_json(path: Path) -> object:
+    """Read a notebook's file, whatever it holds."""
     try:
-        return nbformat.read(path, as_version=4)
-    except (ValueError, nbformat.ValidationError, nbformat.reader.NotJSONError) as error:
-        reason = str(error).splitlines()[0][:100]
-        raise BookError(f"{path} is not a readable notebook: {reason}") from None
+        text = path.read_text(encoding="utf-8")
+        return json.loads(text, object_pairs_hook=_each_key_once)
+    except (ValueError, RecursionError) as error:
+        raise BookError(f"{path} is not a readable notebook: {error}") from None
+
+
+def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in found if keys.count(key) > 1)
+        raise ValueError(f"{twice!r} stands twice in one place, and all but one would be lost")
+    return found
+
+
+def _malformed(notebook: object) -> str | None:
+    """What is wrong with the form of a notebook, and what to do."""
+    if not isinstance(notebook, dict):
+        return "it holds no cells"
+    version = [notebook.get(name) for name in ("nbformat", "nbformat_minor")]
+    if version != FORM and all(isinstance(number, int) for number in version):
+        cure = "run `make tidy`" if version[0] == FORM[0] else "save it anew in JupyterLab"
+        return f"its format is {version[0]}.{version[1]}, not {FORM[0]}.{FORM[1]}: {cure}"
+    error = next(iter_validate(notebook, version=FORM[0], version_minor=FORM[1]), None)
+    if error is None:
+        return _shared_id([cell["id"] for cell in notebook["cells"]])
+    place = list(error.relative_path)
+    if place[:1] == ["cells"] and len(place) > 1:
+        place[:2] = [f"cell {place[1] + 1}"]
+    said = " ".join(error.message.split())[:120]
+    cure = ": run `make tidy`" if "id" in place or said.startswith("'id'") else ""
+    return f"{', '.join(map(str, place))}{': ' if place else ''}{said}{cure}"
+
+
+def _shared_id(ids: list[str]) -> str | None:
+    for number, name in enumerate(ids, 1):
+        if name in ids[: number - 1]:
+            first = ids.index(name) + 1
+            return f"cells {first} and {number} have the same id {name!r}: run `make tidy`"
+    return None
 
 
 def write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except OSError as error:  # a full disk names no file
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        try:
+            with open(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+            os.chmod(name, 0o644)
+            os.replace(name, path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    except OSError as error:  # it names the temporary file or, where the disk is full, none
         raise OSError(error.errno, error.strerror, str(path)) from None
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
@@ -137,10 +197,14 @@ def tags(cell: NotebookNode) -> list[str]:
     return cell.metadata.get("tags", [])
 
 
-def defaults(notebook: NotebookNode) -> list[str]:
+def defaults(path: Path) -> list[str]:
     """Names of the parameters that the notebook's `parameters` cell sets."""
-    sources = [cell.source for cell in code_cells(notebook) if "parameters" in tags(cell)]
-    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+    sources = [cell.source for cell in code_cells(read(path)) if "parameters" in tags(cell)]
+    try:
+        nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+    except SyntaxError as error:
+        said = f"{error.msg}, line {error.lineno}"
+        raise BookError(f"{path}: its `parameters` cell is not plain Python ({said})") from None
     names = [node for node in nodes if isinstance(node, ast.Name)]
     return [name.id for name in names if isinstance(name.ctx, ast.Store)]
 
@@ -177,9 +241,7 @@ def executed_copy(path: Path) -> NotebookNode:
 
 
 def error_of(cell: NotebookNode) -> NotebookNode | None:
-    """The error that stopped a code cell, unless its tag says that it is to raise one."""
-    if "raises-exception" in tags(cell):
-        return None
+    """The error that a code cell raised."""
     return next((output for output in cell.outputs if output.output_type == "error"), None)
 
 

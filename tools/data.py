@@ -49,7 +49,7 @@ def from_debian(fetch) -> bool:
             if not _apt("download", PACKAGE, folder=scratch):
                 return False
         for package in Path(scratch).glob("*.deb"):
-            subprocess.run(["dpkg", "-x", package, scratch], check=True)
+            subprocess.run(["dpkg", "-x", package, scratch], check=False)
         found = [_keep(fetch, name, Path(scratch, *fetch.DEBIAN.parts[1:])) for name in fetch.FILES]
     return all(found)
 

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
@@ -22,7 +23,7 @@ from rich.live import Live
 from rich.text import Text
 
 from tools import book
-from tools.run_notebook import run_notebook
+from tools.run_notebook import MATPLOTLIB, environment, run_notebook
 
 FAILED, FULL, REPORT = Path("_build/failed"), Path("_build/full"), Path("_build/report.json")
 RESULTS = Path("book/results")
@@ -60,7 +61,7 @@ def main() -> int:
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"executing {len(todo)} of {len(jobs)} notebooks")
     if todo:
-        subprocess.run([sys.executable, "-c", "import matplotlib.font_manager"], check=True)
+        _list_fonts()
     records = {}
     with _executor(options.dask, options.jobs) as (executor, stop):
         try:
@@ -80,6 +81,14 @@ def main() -> int:
     return _name_failed(records, console)
 
 
+def _list_fonts() -> None:
+    """Have matplotlib list the fonts once, before notebooks side by side would each do so."""
+    if not list(MATPLOTLIB.glob("fontlist-*.json")):
+        with tempfile.TemporaryDirectory() as scratch:
+            command = [sys.executable, "-c", "import matplotlib.font_manager"]
+            subprocess.run(command, env=environment(Path(scratch)), check=False)
+
+
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
@@ -97,7 +106,7 @@ def _jobs(profile: str) -> dict[Path, dict]:
         path = Path("chapters", f"{name}.ipynb")
         if path not in listed:
             raise book.BookError(f"chapters/full.yml names {name}, which _toc.yml does not list")
-        known = book.defaults(book.read(path))
+        known = book.defaults(path)
         if not isinstance(parameters, dict):
             raise book.BookError(f"chapters/full.yml: {name} has no parameters with values")
         for parameter in parameters:

@@ -21,12 +21,30 @@ import nbformat
 import psutil
 import yaml
 from nbformat import NotebookNode
+from nbformat.v4 import to_notebook_json
 
 from tools import book
 
+INHERITED = re.compile(  # what finds programs, folders, data, networks and accelerators
+    r"""PATH|HOME|USER|LOGNAME|SHELL|TERM|XDG_CACHE_HOME|D2LIB_DATA
+    |(HTTPS?|FTP|ALL|NO)_PROXY|SSL_CERT_(FILE|DIR)|(REQUESTS|CURL)_CA_BUNDLE
+    |(DY)?LD_\w+|(CUDA|NVIDIA|NCCL|HIP|ROCR|SLURM)_\w+
+    |SYSTEM(ROOT|DRIVE)|WINDIR|COMSPEC|PATHEXT|OS|USERNAME|USERPROFILE|HOME(DRIVE|PATH)
+    |(LOCAL)?APPDATA|(COMMON)?PROGRAM\w+|PROCESSOR_\w+|NUMBER_OF_PROCESSORS""",
+    re.X | re.I,
+)
+FIXED = {"TZ": "UTC", "LC_ALL": "C.UTF-8", "JUPYTER_PREFER_ENV_PATH": "1", "D2LIB_LIVE": "0"}
+FIXED |= {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1", "PYTHONSAFEPATH": "1"}
+OWN = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "TMPDIR", "TEMP", "TMP")
+FIRST = [  # what a kernel runs before the notebook's cells
+    "del exit, quit",  # they end a kernel as if all were well
+    "__import__('atexit').register(__import__('os')._exit, 0)",  # tearing torch down takes 1 s
+]
+ROOT, MATPLOTLIB = Path(__file__).parents[1], Path("_build/matplotlib")
 QUICK = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "VECLIB_MAXIMUM")}
 QUICK |= {"CUDA_VISIBLE_DEVICES": ""}  # the quick profile computes on one core, everywhere
 LIBRARIES = ("torch", "torchvision", "numpy", "pandas", "matplotlib")
+UNBEGUN = "before its first cell"
 KILLED = 138  # papermill's exit status where the kernel died
 PORT_TAKEN = re.compile(r"Address already in use|Kernel didn't respond|Kernel died before replying")
 
@@ -54,19 +72,21 @@ def run_notebook(source: str, folder: str, parameters: dict, limits: dict, stop:
 
 def _attempt(source: str, folder: str, parameters: dict, limits: dict, stop: Event) -> dict:
     started = time.time()
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         names = ("in.ipynb", "out.ipynb", "log", "runs")
         given, made, log, runs = (Path(scratch, name) for name in names)
         given.write_text(source, encoding="utf-8")
         Path(scratch, "parameters.yml").write_text(yaml.safe_dump(parameters), encoding="utf-8")
         command = [sys.executable, "-m", "papermill", given, made, "--cwd", folder]
-        command += ["--kernel", "python3", "--execution-timeout", str(limits["cell"])]
-        command += ["--no-progress-bar"]
+        command += ["--kernel", "python3", "--language", "python", "--no-progress-bar"]
+        command += ["--execution-timeout", str(limits["cell"])]
         command += ["-f", Path(scratch, "parameters.yml")] if parameters else []
+        env = environment(Path(scratch))
+        env |= QUICK if limits["threads"] == 1 else {"D2LIB_RUNS": str(runs)}
         with log.open("wb") as stderr:
             process = psutil.Popen(
                 [str(part) for part in command],
-                env=_environment(limits["threads"], runs),
+                env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
@@ -75,7 +95,7 @@ def _attempt(source: str, folder: str, parameters: dict, limits: dict, stop: Eve
             ended, peak = _watch(process, started + limits["notebook"], stop)
         said = log.read_text(encoding="utf-8", errors="replace")
         trained = runs.read_text(encoding="utf-8").splitlines() if runs.exists() else []
-        notebook = book.read(made if made.exists() else given)
+        notebook = _last_saved(made, given)
     notebook.cells = [c for c in notebook.cells if "papermill-error-cell-tag" not in book.tags(c)]
     status, error = _diagnose(notebook, ended, process.returncode, said, limits)
     return {
@@ -92,10 +112,26 @@ def _attempt(source: str, folder: str, parameters: dict, limits: dict, stop: Eve
     }
 
 
-def _environment(threads: int | None, runs: Path) -> dict:
-    env = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"}  # the kernel's own is wanted
-    env |= {"JUPYTER_PREFER_ENV_PATH": "1", "PYTHONHASHSEED": "0", "D2LIB_LIVE": "0"}
-    return env | (QUICK if threads == 1 else {"D2LIB_RUNS": str(runs)})
+def environment(scratch: Path) -> dict[str, str]:
+    """The environment of a run: its own folders in `scratch`, and no setting of the user."""
+    env = {name: value for name, value in os.environ.items() if INHERITED.fullmatch(name)}
+    env |= FIXED | {name: str(scratch / name) for name in OWN}
+    for name in OWN:
+        (scratch / name).mkdir()
+    env |= {"PYTHONPATH": str(ROOT), "MPLCONFIGDIR": str(MATPLOTLIB.resolve())}
+    profile = scratch / "IPYTHONDIR/profile_default"
+    profile.mkdir()
+    settings = json.dumps({"InteractiveShellApp": {"exec_lines": FIRST}})
+    (profile / "ipython_kernel_config.json").write_text(settings, encoding="utf-8")
+    return env
+
+
+def _last_saved(made: Path, given: Path) -> NotebookNode:
+    """The notebook as papermill saved it, unless it was ended before it had, or while it did."""
+    try:
+        return to_notebook_json(json.loads(made.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError):
+        return to_notebook_json(json.loads(given.read_text(encoding="utf-8")))
 
 
 def _watch(process: psutil.Popen, deadline: float, stop: Event) -> tuple[str | None, int]:
@@ -143,33 +179,49 @@ def _diagnose(
     if "CellTimeoutError" in said:
         return "timeout", f"{_last_cell(notebook)}: ran over {limits['cell']} s"
     for cell in book.code_cells(notebook):
-        if error := book.error_of(cell):
-            lines = _plain("\n".join(error.traceback)).splitlines()[-5:]
-            return "failed", "\n".join([f"{_name(notebook, cell)}:", *lines])
+        if cause := _cause(cell):
+            return "failed", "\n".join([f"{_name(notebook, cell)}:", *cause])
     if returncode == KILLED or "DeadKernelError" in said:
         return "killed", f"{_last_cell(notebook)}: its kernel died (out of memory, or killed)"
     if returncode != 0:
         lines = [line for line in said.splitlines() if "[IPKernelApp]" not in line][-6:]
-        return "killed", "\n".join([f"papermill ended with status {returncode}:", *lines])
+        place = _last_cell(notebook)
+        error = [f"{place}: papermill ended with status {returncode}:", *lines]
+        return "killed" if place == UNBEGUN else "failed", "\n".join(error)
     if fault := book.incomplete(notebook):
         return "killed", fault
     return "ok", None
+
+
+def _cause(cell: NotebookNode) -> list[str]:
+    """The last lines of what a failed cell said; magics and groups of errors say it to stderr."""
+    if error := book.error_of(cell):
+        text = "\n".join(error.traceback) or f"{error.ename}: {error.evalue}"
+    elif cell.metadata.get("papermill", {}).get("exception"):
+        text = "".join(o.text for o in cell.outputs if o.get("name") == "stderr")
+        text = text or "it failed without a word"
+    else:
+        return []
+    return [line[:200] for line in _plain(text).splitlines() if line.strip("-")][-8:]
 
 
 def _last_cell(notebook: NotebookNode) -> str:
     """The cell that papermill started last."""
     cells = book.code_cells(notebook)
     begun = [cell for cell in cells if cell.metadata.get("papermill", {}).get("start_time")]
-    return _name(notebook, begun[-1]) if begun else "before its first cell"
+    return _name(notebook, begun[-1]) if begun else UNBEGUN
 
 
 def _name(notebook: NotebookNode, cell: NotebookNode) -> str:
     number = book.code_cells(notebook).index(cell) + 1
-    return f"code cell {number} (`{cell.source.strip().splitlines()[0][:60]}`)"
+    first_line = cell.source.strip().partition("\n")[0][:60]
+    return f"code cell {number} (`{_plain(first_line)}`)"
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+    """The text without colors and whatever else would steer a terminal."""
+    text = re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)", "", text)
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", text)
 
 
 def _versions() -> dict:
