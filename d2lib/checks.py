@@ -79,14 +79,17 @@ def check_batch(batch: Any) -> None:
     if not isinstance(batch, list | tuple) or not batch:
         shape = f" of shape {tuple(batch.shape)}" if hasattr(batch, "shape") else ""
         _refuse_batch(TypeError, f"a {_kind(batch)}{shape}")
+    rows = set()
     for number, part in enumerate(batch):
-        if not hasattr(part, "to"):
+        if isinstance(part, torch.Tensor):
+            rows.update(part.shape[:1])
+        elif not hasattr(part, "to"):
             _refuse_batch(TypeError, f"a {_kind(batch)} whose part {number} is a {_kind(part)}")
-    rows = [part.shape[0] for part in batch if isinstance(part, torch.Tensor) and part.ndim]
     if isinstance(batch[-1], torch.Tensor) and not batch[-1].ndim:
         _refuse_batch(ValueError, "one whose labels are a single number, without rows")
-    if len(set(rows)) > 1:
-        _refuse_batch(ValueError, f"one whose parts have {', '.join(map(str, rows))} rows")
+    if len(rows) > 1:
+        all_rows = [len(part) for part in batch if isinstance(part, torch.Tensor) and part.ndim]
+        _refuse_batch(ValueError, f"one whose parts have {', '.join(map(str, all_rows))} rows")
     if 0 in rows:
         _refuse_batch(ValueError, "one without rows")
 

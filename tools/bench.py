@@ -121,19 +121,20 @@ def train(model: d2l.Module, data, epochs: int, display: bool = False) -> None:
 def bare(model: d2l.Module, data, epochs: int) -> None:
     """What `train` does, written for these two data sets, and nothing recorded."""
     if isinstance(data, d2l.FashionMNIST):
-        (X, y), (X_val, y_val) = ((d.images, d.labels) for d in (data.train, data.val))
+        train, val = ((part.images, part.labels) for part in (data.train, data.val))
         loss, read = F.cross_entropy, lambda X: X.unsqueeze(1).float() / 255
     else:
-        X, y, X_val, y_val = data.X[:1000], data.y[:1000], data.X[1000:], data.y[1000:]
+        train, val = (data.X[:1000], data.y[:1000]), (data.X[1000:], data.y[1000:])
         loss, read = F.mse_loss, lambda X: X
     optim = torch.optim.SGD(model.parameters(), lr=model.lr)
     for _ in range(epochs):
-        for rows in torch.randperm(len(X)).split(data.batch_size):
+        order = torch.randperm(len(train[0])).split(data.batch_size)
+        for X, y in ((read(train[0][rows]), train[1][rows]) for rows in order):
             optim.zero_grad()
-            loss(model(read(X[rows])), y[rows]).backward()
+            loss(model(X), y).backward()
             optim.step()
         with torch.no_grad():
-            parts = zip(X_val.split(data.batch_size), y_val.split(data.batch_size), strict=True)
+            parts = zip(*(part.split(data.batch_size) for part in val), strict=True)
             sum(loss(model(read(X)), y) * len(y) for X, y in parts).item()
 
 
