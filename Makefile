@@ -5,6 +5,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/ready
 
+# What would change how Python runs: without compiled files, each notebook starts seconds later.
+unexport PYTHONDONTWRITEBYTECODE PYTHONOPTIMIZE PYTHONPATH
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help book test html lab execute accept diff tidy data full rules lint bench lock clean
