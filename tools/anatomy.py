@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from nbformat import NotebookNode
 
-from tools import counts
+from tools import clocks, counts
 from tools.checks import checks_in, parse
 from tools.counts import THREAD, WIDTH, Code, Section
 from tools.names import Use, names, uses
@@ -20,7 +20,7 @@ AIDS = {"check", "hide-cell", "hide-input"}  # without them the open code runs j
 def faults(notebook: NotebookNode) -> list[str]:
     """What a section does against its anatomy, each with its place and what to do."""
     section = Section(notebook)
-    rules = (_counts, _headings, _folds, _stars, _cells, _checks, _widths, _loads)
+    rules = (_counts, _headings, _folds, _stars, _cells, _checks, _clocks, _widths, _loads)
     return [fault for rule in rules for fault in rule(section)]
 
 
@@ -77,6 +77,14 @@ def _checks(section: Section) -> Iterator[str]:
         if prints or code.cell.outputs:
             line = f", line {prints[0].lineno}" if prints else ""
             yield f"{place}{line}: a check prints: assert here, and print in an open cell"
+
+
+def _clocks(section: Section) -> Iterator[str]:
+    for place, line, name in clocks.asserted([code.cell.source for code in section.code]):
+        yield (
+            f"cell {section.code[place].number}, line {line}: asserts on `{name}`, which a clock"
+            " measured, and differs on each machine: count operations or bytes instead"
+        )
 
 
 def _widths(section: Section) -> Iterator[str]:
