@@ -114,6 +114,10 @@ def drop_alt(section):
     del first_figure(section).metadata["mystnb"]
 
 
+def misplace_alt(section):
+    first_figure(section).metadata["mystnb"] = "A line."
+
+
 def untag_figure(section):
     first_figure(section).metadata["tags"] = []
     first_figure(section).metadata.pop("jupyter")

@@ -1,5 +1,6 @@
 """Accepting outputs: what is written into a notebook, and what is not."""
 
+import shutil
 import subprocess
 
 import nbformat
@@ -17,6 +18,8 @@ def committed(book, name: str):
 
 def commit(book) -> None:
     """The book as it stands becomes the last commit of a repository of its own."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
     names = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
     for step in (["init", "-q"], ["add", "."], [*names, "commit", "-q", "-m", "The book"]):
         subprocess.run(["git", *step], cwd=book.folder, check=True)

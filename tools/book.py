@@ -193,6 +193,14 @@ def address() -> str:
     return read_yaml(Path("_config.yml"))["repository"]["url"]
 
 
+def alt_text(cell: NotebookNode) -> str:
+    """What a figure shows, in words, as the cell's metadata say it; empty where they do not."""
+    found = cell.metadata
+    for key in ("mystnb", "image", "alt"):
+        found = found.get(key, "") if isinstance(found, dict) else ""
+    return found.strip() if isinstance(found, str) else ""
+
+
 def tags(cell: NotebookNode) -> list[str]:
     return cell.metadata.get("tags", [])
 

@@ -167,7 +167,8 @@ def _build() -> None:
         said = re.sub(r"\x1b\[[0-9;]*m", "", LOG.read_text(encoding="utf-8"))
         told = [line for line in said.splitlines() if re.search("WARNING|ERROR|Error:", line)]
         told = [_placed(line) for line in told or said.splitlines()[-10:]]
-        message = "\n  ".join([f"Jupyter Book warned or failed (all of it: {LOG}):", *told])
+        head = f"Jupyter Book warned or failed (all of it: {LOG}):"
+        message = "\n  ".join([head, *dict.fromkeys(told)])  # Sphinx says some things twice
         raise book.BookError(message)
     shutil.rmtree(HTML, ignore_errors=True)
     (SPHINX / "_build/html").replace(HTML)

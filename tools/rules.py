@@ -202,7 +202,7 @@ def _code(cell: NotebookNode) -> Iterator[str]:
         yield "a comment for nbval: use a tag"
     if "setup" not in cell_tags and _ends_in_seed(cell.source):
         yield "ends in manual_seed(...), which prints an address: write `_ = ...`"
-    alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "").strip()
+    alt = book.alt_text(cell)
     if has_figure(cell) and not alt:
         yield "a figure without alt text (metadata mystnb.image.alt)"
     if alt and not has_figure(cell):

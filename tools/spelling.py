@@ -33,5 +33,5 @@ def _lines(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
     for number, cell in enumerate(notebook.cells, 1):
         for line, text in enumerate(cell.source.splitlines(), 1):
             yield f"cell {number}, line {line}", text
-        for text in cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "").splitlines():
+        for text in book.alt_text(cell).splitlines():
             yield f"cell {number}, alt text", text
