@@ -8,7 +8,9 @@ from d2lib.datasets import (
     SyntheticRegressionData,
     TensorLoader,
 )
+from d2lib.fetch import DATA_HUB, DATA_URL, download, download_extract, extract
 from d2lib.history import History
+from d2lib.houses import KaggleHouse, k_fold, k_fold_data, log_rmse, to_kaggle_names
 from d2lib.models.linear_classification import (
     SoftmaxRegression,
     SoftmaxRegressionScratch,
@@ -24,21 +26,36 @@ from d2lib.models.linear_regression import (
     WeightDecayScratch,
     l2_penalty,
 )
+from d2lib.models.multilayer_perceptrons import (
+    MLP,
+    DropoutMLP,
+    DropoutMLPScratch,
+    MLPScratch,
+    dropout_layer,
+    relu,
+)
 from d2lib.module import Classifier, HyperParameters, Module, add_to_class
 from d2lib.plotting import plot, set_axes, set_figsize, show_images, use_svg_display
 from d2lib.trainer import Trainer
 
 __version__ = "0.2.0"
 __all__ = [
+    "DATA_HUB",
+    "DATA_URL",
+    "MLP",
     "SGD",
     "Classifier",
     "DataModule",
+    "DropoutMLP",
+    "DropoutMLPScratch",
     "FashionMNIST",
     "History",
     "HyperParameters",
+    "KaggleHouse",
     "LabelledImages",
     "LinearRegression",
     "LinearRegressionScratch",
+    "MLPScratch",
     "Module",
     "ProgressBoard",
     "SoftmaxRegression",
@@ -51,13 +68,22 @@ __all__ = [
     "add_to_class",
     "confusion_matrix",
     "cross_entropy",
+    "download",
+    "download_extract",
+    "dropout_layer",
+    "extract",
+    "k_fold",
+    "k_fold_data",
     "l2_penalty",
+    "log_rmse",
     "plot",
     "plt",
+    "relu",
     "set_axes",
     "set_figsize",
     "show_images",
     "softmax",
+    "to_kaggle_names",
     "use_svg_display",
 ]
 

@@ -1,9 +1,11 @@
-"""Find or fetch the files of Fashion-MNIST, and check them. Plumbing: nothing to be learnt here."""
+"""Find or fetch files of data, and check them: Fashion-MNIST's, and any other by its address."""
 
 import gzip
 import hashlib
 import os
+import tarfile
 import warnings
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -20,6 +22,8 @@ MIRRORS = (
 )
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 PATIENCE = 20  # seconds without a byte after which a mirror is given up
+DATA_URL = "https://d2l-data.s3-accelerate.amazonaws.com/"  # where D2L keeps its files
+DATA_HUB: dict[str, tuple[str, str]] = {}  # a reader's names of files: address and SHA-1 of each
 
 
 def data_folder(root: str | Path | None = None) -> Path:
@@ -117,11 +121,15 @@ def keep(name: str, content: bytes, folder: Path) -> None:
 
 def _get(url: str, part: Path) -> bytes:
     """The decompressed content behind `url`; a stall, an error page or half a file raises."""
+    print(f"fetching {url}", flush=True)
+    _fetch(url, part, progressbar=_has_tqdm())
+    return gzip.decompress(part.read_bytes())
+
+
+def _fetch(url: str, part: Path, progressbar: bool = False) -> None:
     with warnings.catch_warnings(action="ignore"):  # of tqdm, where a notebook has no widgets
         import pooch
-    print(f"fetching {url}", flush=True)
-    pooch.HTTPDownloader(timeout=PATIENCE, progressbar=_has_tqdm())(url, str(part), None)
-    return gzip.decompress(part.read_bytes())
+    pooch.HTTPDownloader(timeout=PATIENCE, progressbar=progressbar)(url, str(part), None)
 
 
 def _has_tqdm() -> bool:
@@ -143,3 +151,65 @@ def _advice(name: str, folder: Path, failures: list[str]) -> str:
         f"     into {folder}, or into a folder named by the environment variable D2LIB_DATA.",
     ]
     return "\n".join(lines)
+
+
+def download(url: str, folder: str | Path = "../data", sha1_hash: str | None = None) -> str:
+    """The path of the file behind `url` in `folder`, where it is fetched to unless it is there.
+
+    `url` may be a name in DATA_HUB. A file that is there counts only with the right SHA-1, if one
+    is given; a new one gets its name when it is whole and checked. Raises ValueError for other
+    bytes, OSError where the server gives none.
+    Taught in `multilayer_perceptrons/house_prices`.
+    """
+    url, sha1_hash = DATA_HUB.get(url, (url, sha1_hash))
+    path = Path(folder).expanduser() / url.rstrip("/").rsplit("/", 1)[-1]
+    if path.is_file() and sha1_hash in (None, _sha1(path)):
+        return str(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    try:
+        _fetch(url, part)
+        if sha1_hash not in (None, _sha1(part)):
+            raise ValueError(f"{url} gave SHA-1 {_sha1(part)}, not {sha1_hash}: nothing was kept")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return str(path)
+
+
+def extract(filename: str | Path, folder: str | Path | None = None) -> None:
+    """Unpack a zip or tar archive into `folder`, or beside it; nothing lands outside.
+
+    Raises ValueError for a zip file that would write elsewhere, and for what is no archive;
+    tarfile's FilterError for such a tar file.
+    Taught in `multilayer_perceptrons/house_prices`.
+    """
+    folder = Path(folder or Path(filename).parent).resolve()
+    if zipfile.is_zipfile(filename):
+        with zipfile.ZipFile(filename) as archive:
+            for name in archive.namelist():
+                if not (folder / name).resolve().is_relative_to(folder):
+                    raise ValueError(f"{filename} would write {name} outside {folder}: refused")
+            archive.extractall(folder)
+    elif tarfile.is_tarfile(filename):
+        with tarfile.open(filename) as archive:
+            archive.extractall(folder, filter="data")
+    else:
+        raise ValueError(f"{filename} is no zip or tar archive")
+
+
+def download_extract(name: str, folder: str | None = None) -> str:
+    """Download an archive, by its name in DATA_HUB or its address, and unpack it beside itself.
+
+    Returns the path of `folder`, a folder in it, or without one the archive's without its suffix.
+    Raises as `download` and `extract` do.
+    Taught in `multilayer_perceptrons/house_prices`.
+    """
+    archive = Path(download(name))
+    extract(archive)
+    return str(archive.parent / (folder or archive.name.split(".")[0]))
+
+
+def _sha1(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha1").hexdigest()

@@ -22,6 +22,7 @@ def _quiet(monkeypatch):
 BOARD = """xlabel=None ylabel=None xlim=None ylim=None xscale='linear' yscale='linear'
     ls=('-', '--', '-.', ':') colors=('C0', 'C1', 'C2', 'C3') fig=None axes=None
     figsize=(3.5, 2.5) display=True"""
+DROPOUT = "num_outputs num_hiddens_1 num_hiddens_2 dropout_1 dropout_2 lr"
 SIGNATURES = {
     "add_to_class": "Class",
     "HyperParameters.save_hyperparameters": "self ignore=()",
@@ -70,6 +71,20 @@ SIGNATURES = {
     "cross_entropy": "y_hat y",
     "SoftmaxRegressionScratch.__init__": "self num_inputs num_outputs lr sigma=0.01",
     "SoftmaxRegression.__init__": "self num_outputs lr",
+    "relu": "X",
+    "MLPScratch.__init__": "self num_inputs num_outputs num_hiddens lr sigma=0.01",
+    "MLP.__init__": "self num_outputs num_hiddens lr",
+    "dropout_layer": "X dropout",
+    "DropoutMLPScratch.__init__": f"self {DROPOUT}",
+    "DropoutMLP.__init__": f"self {DROPOUT}",
+    "KaggleHouse.__init__": "self batch_size train=None val=None",
+    "KaggleHouse.preprocess": "self",
+    "KaggleHouse.get_dataloader": "self train",
+    "k_fold_data": "data k",
+    "k_fold": "trainer data k lr",
+    "download": "url folder='../data' sha1_hash=None",
+    "extract": "filename folder=None",
+    "download_extract": "name folder=None",
 }
 
 

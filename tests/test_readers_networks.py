@@ -1,0 +1,124 @@
+"""What readers of D2L write with networks, after one changed import line: notebooks of our own."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+import d2lib as d2l
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch):
+    monkeypatch.setattr("d2lib.board.LIVE", False)
+
+
+def test_a_notebook_with_its_own_network_from_scratch():
+    class TwoLayers(d2l.Classifier):
+        def __init__(self, num_inputs, num_outputs, num_hiddens, lr, sigma=0.05):
+            super().__init__()
+            self.save_hyperparameters()
+            self.into = nn.Parameter(torch.randn(num_inputs, num_hiddens) * sigma)
+            self.out = nn.Parameter(torch.randn(num_hiddens, num_outputs) * sigma)
+
+    @d2l.add_to_class(TwoLayers)
+    def forward(self, X):
+        X = X.reshape((-1, self.num_inputs))
+        return torch.matmul(d2l.relu(torch.matmul(X, self.into)), self.out)
+
+    model = TwoLayers(num_inputs=784, num_outputs=10, num_hiddens=32, lr=0.2)
+    data = d2l.FashionMNIST(batch_size=256)
+    trainer = d2l.Trainer(max_epochs=1)
+    trainer.fit(model, data)
+    assert model.board.data["val_acc"][-1].y > 0.6
+
+
+def test_a_notebook_on_activations():
+    x = torch.arange(-4.0, 4.0, 0.25, requires_grad=True)
+    y = torch.tanh(x)
+    d2l.plot(x.detach(), y.detach(), "x", "tanh(x)", figsize=(4, 2))
+    y.backward(torch.ones_like(x), retain_graph=True)
+    x.grad.data.zero_()
+    y.backward(torch.ones_like(x))
+    d2l.plot(x.detach(), x.grad, "x", "its derivative", figsize=(4, 2))
+    assert torch.allclose(x.grad, 1 - y.detach() ** 2, atol=1e-6)
+    d2l.plt.close("all")
+
+
+def test_a_notebook_that_drops_units_out():
+    X = torch.ones(3, 8)
+    assert set(d2l.dropout_layer(X, 0.5).unique().tolist()) <= {0.0, 2.0}
+    settings = {"num_outputs": 10, "num_hiddens_1": 32, "num_hiddens_2": 32}
+    settings |= {"dropout_1": 0.3, "dropout_2": 0.1, "lr": 0.2}
+    data = d2l.FashionMNIST(batch_size=512)
+    for Model in (d2l.DropoutMLPScratch, d2l.DropoutMLP):
+        model = Model(**settings)
+        d2l.Trainer(max_epochs=1).fit(model, data)
+        assert model.dropout_1 == 0.3
+    assert isinstance(d2l.DropoutMLPScratch(**settings).lin1, nn.LazyLinear)
+
+
+def test_a_notebook_that_clips_and_starts_its_own_way():
+    def start(layer):
+        if type(layer) is nn.Linear:
+            nn.init.normal_(layer.weight, std=0.02)
+
+    model = d2l.MLP(num_outputs=10, num_hiddens=16, lr=0.1)
+    model.net(torch.rand(2, 784))
+    model.net.apply(start)
+    assert model.net[1].weight.std().item() == pytest.approx(0.02, rel=0.05)
+    d2l.Trainer(max_epochs=1, gradient_clip_val=1).fit(model, d2l.FashionMNIST(batch_size=512))
+
+
+def test_a_notebook_with_its_own_table_and_folds():
+    class Flats(d2l.DataModule):
+        """Prepares two tables together, and folds the first, as readers' classes do."""
+
+        def __init__(self, batch_size, train=None, val=None):
+            super().__init__()
+            self.save_hyperparameters()
+            if self.train is None:
+                size = np.linspace(20, 120, 60)
+                rows = {"size": size, "street": ["Elm", "Oak"] * 30, "rent": 200 + 9 * size}
+                self.raw_train, self.raw_val = pd.DataFrame(rows), pd.DataFrame(rows)[:7]
+                self.raw_val = self.raw_val.drop(columns="rent")
+
+        def preprocess(self):
+            both = pd.concat([self.raw_train.drop(columns="rent"), self.raw_val])
+            both["size"] = (both["size"] - both["size"].mean()) / both["size"].std()
+            both = pd.get_dummies(both, dtype=float)
+            self.train, self.val = both[: len(self.raw_train)].copy(), both[len(self.raw_train) :]
+            self.train["rent"] = self.raw_train["rent"]
+
+        def get_dataloader(self, train):
+            table = self.train if train else self.val
+            if "rent" not in table:
+                return None
+            X = torch.tensor(table.drop(columns="rent").values, dtype=torch.float32)
+            y = torch.tensor(table["rent"].values, dtype=torch.float32).log().reshape((-1, 1))
+            return self.get_tensorloader((X, y), train)
+
+    data = Flats(batch_size=8)
+    data.preprocess()
+    size, models, losses = len(data.train) // 3, [], []
+    for k in range(3):
+        held = data.train.iloc[k * size : (k + 1) * size]
+        model = d2l.LinearRegression(0.05)
+        model.board.display = False
+        trainer = d2l.Trainer(max_epochs=10)
+        trainer.fit(model, Flats(8, data.train.drop(index=held.index), held))
+        losses.append(float(model.board.data["val_loss"][-1].y))
+        models.append(model)
+    assert max(losses) < 1
+    logs = [model(torch.tensor(data.val.values, dtype=torch.float32)) for model in models]
+    prices = torch.cat([log.exp() for log in logs], 1).mean(1)
+    assert prices.shape == (7,)
+
+
+def test_a_notebook_on_our_houses():
+    data = d2l.KaggleHouse(batch_size=64)
+    assert data.raw_train.shape[0] == 1465
+    data.preprocess()
+    models = d2l.k_fold(d2l.Trainer(max_epochs=2), data, k=2, lr=0.01)
+    assert len(models) == 2
