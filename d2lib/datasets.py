@@ -174,7 +174,7 @@ class LabelledImages:
         if isinstance(rows, int) or getattr(rows, "ndim", 1) == 0:
             X, y = self[[int(rows)]]
             return X[0], int(y[0])
-        X = self.images[rows].unsqueeze(1).float() / 255  # (n, 1, h, w)
+        X = _taken(self.images, rows).unsqueeze(1).float() / 255  # (n, 1, h, w)
         if X.shape[-2:] != self.resize:
             X = F.interpolate(X, self.resize, mode="bilinear", antialias=True)
         return X, self.labels[rows]
@@ -184,6 +184,14 @@ class LabelledImages:
         moved = copy.copy(self)  # a subclass stays one
         moved.images, moved.labels = self.images.to(device), self.labels.to(device)
         return moved
+
+
+def _taken(images: torch.Tensor, rows: Any) -> torch.Tensor:
+    """`images[rows]`; three times as fast where rows are numbers from 0 on, on the CPU."""
+    numbers = isinstance(rows, torch.Tensor) and rows.dtype == torch.int64 and rows.ndim == 1
+    if numbers and len(rows) and images.device.type == "cpu" and rows.min() >= 0:
+        return images.index_select(0, rows)
+    return images[rows]
 
 
 class FashionMNIST(DataModule):

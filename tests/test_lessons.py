@@ -157,3 +157,35 @@ def test_the_short_board_draws_what_the_library_draws(short):
         board.flush()
     ours, theirs = ([tuple(p) for p in board.data["square"]] for board in boards)
     assert ours == theirs
+
+
+ROWS = [
+    5,
+    torch.tensor(7),
+    slice(3, 40, 4),
+    [0, -1],
+    torch.tensor([9, 2, 9]),
+    torch.tensor([-1, 3]),
+]
+ROWS += [torch.arange(50) % 3 == 0, torch.zeros(0, dtype=torch.int64)]
+
+
+@pytest.mark.parametrize("resize", [(6, 5), (3, 4)])
+@pytest.mark.parametrize("rows", ROWS, ids=str)
+def test_the_short_images_are_those_of_the_library(rows, resize):
+    lesson = book.read(Path("chapters/linear_classification/fashion_mnist.ipynb"))
+    [source] = [c.source for c in book.code_cells(lesson) if "class LabelledImages" in c.source]
+    names = {"torch": torch, "F": torch.nn.functional}
+    exec(source, names)
+    raw = torch.randint(0, 256, (50, 6, 5), dtype=torch.uint8), torch.arange(50)
+    kinds = names["LabelledImages"], d2lib.LabelledImages
+    (X, y), (X_ours, y_ours) = (Images(*raw, resize)[rows] for Images in kinds)
+    assert torch.equal(X, X_ours)
+    assert torch.equal(torch.as_tensor(y), torch.as_tensor(y_ours))
+
+
+def test_a_row_that_is_not_there_is_an_index_error():
+    images = d2lib.LabelledImages(torch.zeros(5, 4, 4).byte(), torch.arange(5), (4, 4))
+    for rows in (5, [5], torch.tensor([0, 5]), torch.tensor([-6])):
+        with pytest.raises(IndexError):
+            images[rows]
