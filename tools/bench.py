@@ -89,7 +89,7 @@ def comparisons(scratch: str):
     epoch, bare_loop = "an epoch through Trainer", "a bare tensor loop"
     yield f"{epoch}, linear regression", bare_loop, "1.6", 9, trainer_or_bare(linear, points, 10)
     yield f"{epoch}, softmax regression", bare_loop, "1.15", 9, trainer_or_bare(softmax, images, 1)
-    yield f"{epoch}, MLP-256", bare_loop, "1.15", 5, trainer_or_bare(mlp, images, 1)
+    yield f"{epoch}, MLP-256", bare_loop, "1.10", 5, trainer_or_bare(mlp, images, 1)
     yield "the live board, linear regression", "no board", "1.05", 5, board(linear, points, 800)
     yield "the live board, softmax regression", "no board", "1.05", 3, board(softmax, images, 40)
     yield "torchvision, per sample, 28 px", "tensors by batch", ">= 50", 5, pipelines(28)
