@@ -225,8 +225,10 @@ def _outputs(cell: NotebookNode) -> Iterator[str]:
 
 
 def _ends_in_seed(source: str) -> bool:
+    """Whether the last expression is a call of manual_seed (not a script that contains one)."""
     last = parse(source).body[-1:]
-    return bool(last) and isinstance(last[0], ast.Expr) and "manual_seed(" in ast.unparse(last[0])
+    call = last[0].value if last and isinstance(last[0], ast.Expr) else None
+    return isinstance(call, ast.Call) and ast.unparse(call.func).endswith("manual_seed")
 
 
 if __name__ == "__main__":
