@@ -8,6 +8,7 @@ from d2lib.datasets import (
     SyntheticRegressionData,
     TensorLoader,
 )
+from d2lib.devices import cpu, gpu, num_gpus, try_all_gpus, try_gpu
 from d2lib.fetch import DATA_HUB, DATA_URL, download, download_extract, extract
 from d2lib.history import History
 from d2lib.houses import KaggleHouse, k_fold, k_fold_data, log_rmse, to_kaggle_names
@@ -67,15 +68,18 @@ __all__ = [
     "WeightDecayScratch",
     "add_to_class",
     "confusion_matrix",
+    "cpu",
     "cross_entropy",
     "download",
     "download_extract",
     "dropout_layer",
     "extract",
+    "gpu",
     "k_fold",
     "k_fold_data",
     "l2_penalty",
     "log_rmse",
+    "num_gpus",
     "plot",
     "plt",
     "relu",
@@ -84,6 +88,8 @@ __all__ = [
     "show_images",
     "softmax",
     "to_kaggle_names",
+    "try_all_gpus",
+    "try_gpu",
     "use_svg_display",
 ]
 
@@ -108,18 +114,15 @@ _OLD = dict.fromkeys(("train_ch3", "train_ch6", "train_epoch_ch3", "train_2d"), 
     "Accumulator": "History, which Trainer.fit returns: it averages over examples",
     "Animator": "ProgressBoard, or History.plot",
     "Timer": "History.seconds, or time.perf_counter",
-    "cpu": "torch.device('cpu')",
     "evaluate_accuracy": "history['val_acc'], or Classifier.accuracy",
     "evaluate_loss": "history['val_loss']",
     "get_fashion_mnist_labels": "FashionMNIST.text_labels",
-    "gpu": "torch.device('cuda', i)",
     "linreg": "LinearRegressionScratch",
     "load_array": "DataModule.get_tensorloader",
     "load_data_fashion_mnist": "FashionMNIST(batch_size, resize)",
     "sgd": "SGD",
     "squared_loss": "LinearRegressionScratch.loss",
     "synthetic_data": "SyntheticRegressionData(w, b)",
-    "try_gpu": "Trainer(max_epochs, device=...)",
 }
 
 

@@ -22,9 +22,17 @@ def check_epochs(max_epochs: Any) -> None:
         raise ValueError(f"max_epochs is {max_epochs!r}: give a whole number of epochs, 1 or more")
 
 
+def check_resume(trainer: Any, resume: bool) -> None:
+    """What is resumed, or kept, has a file."""
+    if resume and not trainer.checkpoint:
+        raise ValueError("resume=True needs a file: Trainer(max_epochs, checkpoint='run.pt')")
+
+
 def check_parts(trainer: Any, model: Any, data: Any) -> None:
     """What `fit` works with is made, by the constructors that it needs, and in its place."""
-    _check_has(trainer, "max_epochs device seed schedule gradient_clip_val", "max_epochs")
+    _check_has(
+        trainer, "max_epochs device seed schedule gradient_clip_val checkpoint", "max_epochs"
+    )
     check_epochs(trainer.max_epochs)
     for part, kind, methods in (
         (model, "model", "training_step validation_step configure_optimizers parameters"),
@@ -46,6 +54,15 @@ def _check_has(part: Any, names: str, arguments: str = "") -> None:
         raise AttributeError(
             f"{_kind(part)} has no {lacking[0]!r}: its __init__ must call"
             f" super().__init__({arguments}), before all else"
+        )
+
+
+def check_kept(trainer: Any) -> None:
+    """A run whose checkpoints are kept has an optimizer whose state can be."""
+    if trainer.checkpoint and not hasattr(trainer.optim, "state_dict"):
+        raise TypeError(
+            f"{_kind(trainer.optim)} has no state_dict(): a checkpoint needs an optimizer whose"
+            " state can be kept, such as torch.optim.SGD"
         )
 
 

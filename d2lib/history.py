@@ -5,6 +5,7 @@ import math
 import os
 import platform
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from d2lib.board import Point, ProgressBoard
 from d2lib.values import numbers, plain, recorded
 
+PLACES = ("root", "checkpoint")  # where files lie says nothing of a run
 RUNS = os.environ.get("D2LIB_RUNS")  # where `make full` collects the final numbers of each run
 
 
@@ -52,14 +54,17 @@ class History:
             rows = recorded(rows, f"rows of {label}")
         self._pending.setdefault(label, []).append((recorded(value, label), rows))
 
-    def end_epoch(self) -> dict[str, list[tuple[float, float]]]:
+    def end_epoch(self, merge: Callable | None = None) -> dict[str, list[tuple[float, float]]]:
         """Average what was added, weighted by examples; move it to the host, all at once.
+
+        `merge(values, rows)` makes the means of one process means over several.
 
         Returns by label what each batch of the epoch added: values, and the rows of each.
         """
         measured = {}
         for label, pairs in self._pending.items():
             values, rows = (numbers(column) for column in zip(*pairs, strict=True))
+            values, rows = merge(values, rows) if merge else (values, rows)
             measured[label] = list(zip(values, rows, strict=True))
             if label.startswith("train_"):
                 self.steps.setdefault(label, []).extend(values)
@@ -149,6 +154,8 @@ def about(trainer: Any, model: Any, data: Any) -> dict:
     for name, part in (("model", model), ("data", data), ("trainer", trainer)):
         known[name] = {"class": type(part).__name__} | _hyperparameters(part)
     known["optimizer"] = _settings(trainer.optim)
+    if trainer.processes.size > 1:
+        known["processes"] = trainer.processes.size
     if trainer.scheduler is not None:
         known["schedule"] = {"class": type(trainer.scheduler).__name__}
     return plain(known)
@@ -158,10 +165,10 @@ def _hyperparameters(part: Any) -> dict:
     """The attributes that `save_hyperparameters` made, as they are now.
 
     Those that the constructor got otherwise come again under "as constructed", unless it got None,
-    by which it was asked to choose. The folder `root` says nothing of the run, and is left out.
+    by which it was asked to choose.
     """
     hparams = getattr(part, "hparams", {})
-    given = {name: plain(value) for name, value in hparams.items() if name != "root"}
+    given = {name: plain(value) for name, value in hparams.items() if name not in PLACES}
     now = {name: plain(getattr(part, name, given[name])) for name in given}
     other = {k: v for k, v in given.items() if v is not None and v != now[k]}
     return now | ({"as constructed": other} if other else {})

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import UninitializedParameter
 from torch.nn import functional as F
 
 from d2lib.board import ProgressBoard
@@ -94,6 +95,31 @@ class Module(nn.Module, HyperParameters):
         """Measure one batch, without learning from it."""
         loss = self.loss(self(*batch[:-1]), batch[-1])
         self.plot("loss", loss, train=False)
+
+    def apply_init(self, inputs: Sequence[Any], init: Callable | None = None) -> None:
+        """Run the model on `inputs` once, so that lazy layers learn their shapes; then apply `init`
+        to each module of `net`, or of the model where it has no `net`.
+
+        The dry run is `self(*inputs)`, in evaluation mode and without a graph; every module gets
+        its mode back. Raises TypeError for a bare tensor, ValueError where a layer of the model did
+        not take part and still has no shape.
+        Taught in `builders_guide/lazy_initialization`.
+        """
+        if isinstance(inputs, torch.Tensor):
+            raise TypeError("apply_init takes all inputs in a list: apply_init([X], init)")
+        modes = {module: module.training for module in self.modules()}
+        self.eval()
+        try:
+            with torch.no_grad():
+                self(*inputs)
+        finally:
+            for module, training in modes.items():
+                module.training = training
+        lazy = [k for k, p in self.named_parameters() if isinstance(p, UninitializedParameter)]
+        if lazy:
+            raise ValueError(f"{', '.join(lazy)}: forward did not use what still has no shape")
+        if init is not None:
+            getattr(self, "net", self).apply(init)
 
     def configure_optimizers(self):
         """What updates the parameters: SGD with learning rate `lr`, unless a model says otherwise.

@@ -3,27 +3,34 @@
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from d2lib.board import tell
+from d2lib.checkpoint import load_checkpoint, save_checkpoint
 from d2lib.checks import (
     check_batch,
     check_epoch,
     check_epochs,
+    check_kept,
     check_loaders,
     check_made,
     check_more,
     check_parts,
     check_read,
+    check_resume,
     check_step,
     check_weight,
 )
+from d2lib.devices import chosen, gpu
+from d2lib.devices import num_gpus as count_gpus
 from d2lib.history import History, about
 from d2lib.interrupt import uninterrupted
 from d2lib.module import HyperParameters, Module
+from d2lib.parallel import Processes
 
 
 class Trainer(HyperParameters):
@@ -31,9 +38,11 @@ class Trainer(HyperParameters):
 
     `device` names one (default: the CPU, or with `num_gpus` an accelerator if there is one);
     `seed` seeds PyTorch when `fit` begins; `schedule(optimizer, steps)` makes a learning-rate
-    scheduler, which steps after each batch; `gradient_clip_val` bounds the gradient's length.
+    scheduler, which steps after each batch; `gradient_clip_val` bounds the gradient's length;
+    `checkpoint` is the file in which each epoch's end is kept, for `fit(..., resume=True)`.
 
-    Taught in `linear_regression/object_oriented_design` and
+    Under torchrun all processes train one model, each on its rows of every batch
+    (`builders_guide/data_parallel`). Taught in `linear_regression/object_oriented_design` and
     `linear_regression/linear_regression_scratch`.
     """
 
@@ -46,10 +55,13 @@ class Trainer(HyperParameters):
         device: str | torch.device | None = None,
         seed: int | None = None,
         schedule: Callable | None = None,
+        checkpoint: str | Path | None = None,
     ):
         check_epochs(max_epochs)
         self.save_hyperparameters()
-        self.device = _device(device, num_gpus)
+        self.device = chosen(device, num_gpus)
+        self.processes = Processes(self.device)
+        self.gpus = [gpu(i) for i in range(min(num_gpus, count_gpus()))]
 
     def prepare_data(self, data) -> None:
         """Take the loaders of `data`, and move to the device those that can move as a whole."""
@@ -76,30 +88,44 @@ class Trainer(HyperParameters):
         check_weight(self, batch)
         return [part.to(self.device) for part in batch]
 
-    def fit(self, model: Module, data) -> History:
+    def fit(self, model: Module, data, *, resume: bool = False) -> History:
         """Train `model` on `data` for `max_epochs` epochs; returns what was measured.
+
+        With `resume` it goes on from the checkpoint, if that file exists, to the same numbers and
+        weights as a run without a break (`builders_guide/saving_and_loading`). Raises ValueError
+        where the checkpoint is of another run.
 
         Afterwards, also where it breaks off, the model is in evaluation mode; it keeps its trainer,
         and so the data: save its `state_dict()`, or set `model.trainer = None`. Raises
         FloatingPointError after an epoch with a loss that is not finite (`history` has it).
         """
         check_parts(self, model, data)
-        if self.seed is not None:
-            torch.manual_seed(self.seed)
+        check_resume(self, resume)
+        seed = self.processes.agreed(self.seed)
+        if seed is not None:
+            torch.manual_seed(seed)
         self.prepare_data(data)
         self.prepare_model(model)
+        self.processes.divide(self)
         self.optim, self.scheduler = _optimizer(self)
+        check_kept(self)
         self.history = History(about(self, model, data))
         self.train_batch_idx = self.val_batch_idx = self.batches_before = 0
+        done = load_checkpoint(self) if resume else 0
         try:
-            for epoch in range(self.max_epochs):
+            for epoch in range(done, self.max_epochs):
                 self.epoch, started = epoch, time.perf_counter()
                 self.fit_epoch()
                 self.end_epoch(started)
+        except RuntimeError as error:
+            self.processes.explain(error)
+            raise
         finally:
+            self.processes.release(model)
             model.eval()
             model.board.flush()
-        self.history.log()
+        if self.processes.rank == 0:
+            self.history.log()
         return self.history
 
     def fit_epoch(self) -> None:
@@ -141,10 +167,12 @@ class Trainer(HyperParameters):
 
     def end_epoch(self, started: float) -> None:
         """Average the epoch's values, check its losses, show the validation values."""
-        measured = self.history.end_epoch()
+        measured = self.history.end_epoch(self.processes.merge)
         self.history.seconds.append(time.perf_counter() - started)
         check_epoch(self, measured)
         _draw_epoch(self)
+        if self.checkpoint and self.processes.rank == 0:
+            save_checkpoint(self)
 
 
 def _optimizer(trainer: Trainer) -> tuple[Any, Any]:
@@ -185,20 +213,10 @@ def _group_end(step: int, every_n: float) -> int:
     return (step // size + 1) * size
 
 
-def _device(device: str | torch.device | None, num_gpus: int) -> torch.device:
-    if device is None and num_gpus > 0:
-        if torch.accelerator.is_available():
-            return torch.accelerator.current_accelerator()
-        warnings.warn(f"num_gpus={num_gpus}, but PyTorch finds none: using the CPU", stacklevel=3)
-    try:
-        return torch.empty(0, device="cpu" if device is None else device).device
-    except (RuntimeError, AssertionError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"device {str(device)!r} is not there ({reason}); say 'cpu'") from error
-
-
 def _weight(trainer: Trainer) -> float | torch.Tensor:
     """How many examples the values of the batch at hand are means over."""
+    if trainer.processes.idle:
+        return 0
     if trainer.num_rows is None:
         trainer.num_rows = 1
         warnings.warn(

@@ -61,7 +61,9 @@ def plain(value: Any, depth: int = 8) -> Any:
         return _listed(value)
     if isinstance(value, NAMED):
         return str(value)
-    if isinstance(value, bool | int | float | str | None):
+    if isinstance(value, str):
+        return str(value)  # torch.__version__ is of a class of its own
+    if isinstance(value, bool | int | float | None):
         return value
     if isinstance(value, functools.partial):
         value = {"partial": value.func, "args": value.args} | value.keywords

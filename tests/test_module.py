@@ -228,3 +228,66 @@ def test_a_weight_makes_nobody_wait(masked):
     batch = [part.to("meta") for part in masked]
     assert Tagger(0.1).batch_weight(batch).device.type == "meta"
     assert Tagger(0.1).batch_weight([masked[0], masked[1].clamp(min=0).byte()]) == 24
+
+
+class LazyNet(d2l.Classifier):
+    """Lazy layers between what a dry run must leave as it was."""
+
+    def __init__(self):
+        super().__init__()
+        layers = [nn.LazyLinear(16), nn.BatchNorm1d(16), nn.Dropout(0.5), nn.LazyLinear(3)]
+        self.net = nn.Sequential(*layers)
+        self.net[2].eval()
+
+
+def set_to_half(module):
+    if isinstance(module, nn.Linear):
+        nn.init.constant_(module.weight, 0.5)
+
+
+def test_a_dry_run_gives_shapes_and_changes_nothing_else():
+    model = LazyNet()
+    model.apply_init([torch.randn(4, 8)], set_to_half)
+    assert [tuple(model.net[k].weight.shape) for k in (0, 3)] == [(16, 8), (3, 16)]
+    assert {w for k in (0, 3) for w in model.net[k].weight.unique().tolist()} == {0.5}
+    assert int(model.net[1].num_batches_tracked) == 0
+    assert torch.equal(model.net[1].running_mean, torch.zeros(16))
+    assert [module.training for module in model.net] == [True, True, False, True]
+    assert model.training
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_a_dry_run_draws_no_more_than_the_layers_do():
+    torch.manual_seed(0)
+    model = LazyNet()
+    model.apply_init([torch.ones(4, 8)])
+    after = torch.rand(1)
+    torch.manual_seed(0)
+    nn.Linear(8, 16), nn.BatchNorm1d(16), nn.Linear(16, 3)
+    assert torch.equal(torch.rand(1), after)
+
+
+def test_a_model_without_net_is_initialized_whole_and_modes_come_back_after_an_error():
+    class Own(d2l.Module):
+        def __init__(self):
+            super().__init__()
+            self.lazy, self.idle = nn.LazyLinear(2), nn.Linear(2, 2)
+
+        def forward(self, X, scale):
+            return self.lazy(X) * scale
+
+    model = Own()
+    with pytest.raises(TypeError, match=r"takes all inputs in a list: apply_init\(\[X\], init\)"):
+        model.apply_init(torch.ones(1, 3))
+    with pytest.raises(TypeError, match="scale"):
+        model.apply_init([torch.ones(1, 3)])
+    assert model.training
+    model.apply_init([torch.ones(1, 3), 2.0], set_to_half)
+    assert set(model.idle.weight.flatten().tolist()) == {0.5}
+
+
+def test_a_layer_without_shape_after_the_dry_run_is_named():
+    model = LazyNet()
+    model.extra = nn.LazyLinear(2)
+    with pytest.raises(ValueError, match=r"extra\.weight, extra\.bias: forward did not use"):
+        model.apply_init([torch.ones(2, 8)])

@@ -35,6 +35,12 @@ SIGNATURES = {
     "Module.training_step": "self batch",
     "Module.validation_step": "self batch",
     "Module.configure_optimizers": "self",
+    "Module.apply_init": "self inputs init=None",
+    "cpu": "",
+    "gpu": "i=0",
+    "num_gpus": "",
+    "try_gpu": "i=0",
+    "try_all_gpus": "",
     "DataModule.__init__": "self root=None num_workers=4",
     "DataModule.get_dataloader": "self train",
     "DataModule.train_dataloader": "self",
@@ -295,7 +301,7 @@ def test_a_notebook_that_classifies():
         ("Animator", "ProgressBoard"),
         ("Accumulator", "History"),
         ("evaluate_accuracy", r"history\['val_acc'\]"),
-        ("cpu", r"torch\.device\('cpu'\)"),
+        ("Timer", r"History\.seconds"),
     ],
 )
 def test_old_names_are_redirected(name, advice):

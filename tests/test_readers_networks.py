@@ -122,3 +122,38 @@ def test_a_notebook_on_our_houses():
     data.preprocess()
     models = d2l.k_fold(d2l.Trainer(max_epochs=2), data, k=2, lr=0.01)
     assert len(models) == 2
+
+
+def test_a_notebook_on_lazy_layers():
+    """A dry run, then the start that the reader wants: in D2L's order of arguments."""
+
+    class Lazy(d2l.Classifier):
+        def __init__(self, lr=0.1):
+            super().__init__()
+            self.save_hyperparameters()
+            self.net = nn.Sequential(nn.LazyLinear(16), nn.ReLU(), nn.LazyLinear(10))
+
+    def init(module):
+        if type(module) is nn.Linear:
+            nn.init.constant_(module.weight, 0.5)
+
+    model = Lazy()
+    assert model.apply_init([torch.rand(2, 20)], init) is None
+    assert model.net[0].weight.shape == (16, 20)
+    assert model.net[2].weight.unique().tolist() == [0.5]
+    assert model.net(torch.rand(2, 20)).shape == (2, 10)
+
+
+def test_a_notebook_on_devices():
+    assert d2l.cpu() == torch.device("cpu")
+    assert d2l.gpu(1) == torch.device("cuda:1")
+    X = torch.ones(2, 3, device=d2l.try_gpu())
+    Y = torch.rand(2, 3, device=d2l.try_gpu(1)).to(X.device)
+    assert (X + Y).device == X.device
+    net = nn.Sequential(nn.LazyLinear(1)).to(device=d2l.try_all_gpus()[0])
+    assert net(X).device == net[0].weight.data.device
+    trainer = d2l.Trainer(max_epochs=1, num_gpus=d2l.num_gpus())
+    assert len(trainer.gpus) == d2l.num_gpus()
+    batch = trainer.prepare_batch((torch.ones(2, 3), torch.ones(2)))
+    assert {part.device.type for part in batch} == {trainer.device.type}
+    trainer.fit(d2l.LinearRegression(lr=0.03), d2l.SyntheticRegressionData(torch.ones(2), 1.0))
