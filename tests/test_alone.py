@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -95,13 +96,14 @@ def test_notebook_alone_installs_the_book_and_moves_nothing(
 
 
 def imports() -> list[str]:
-    """The modules that the code of all notebooks imports."""
-    found = set()
+    """The modules that the code of all notebooks imports, but for those that a cell writes."""
+    found, written = set(), set()
     for cell in (cell for path in book.notebooks() for cell in book.code_cells(book.read(path))):
+        written |= set(re.findall(r"^%%writefile (\w+)\.py$", cell.source, re.M))
         if "setup" not in book.tags(cell):
             for node in ast.walk(parse(cell.source)):
                 if isinstance(node, ast.Import):
                     found |= {alias.name for alias in node.names}
                 elif isinstance(node, ast.ImportFrom):
                     found.add(node.module)
-    return sorted(found)
+    return sorted(found - written)
