@@ -12,6 +12,7 @@ from d2lib.devices import cpu, gpu, num_gpus, try_all_gpus, try_gpu
 from d2lib.fetch import DATA_HUB, DATA_URL, download, download_extract, extract
 from d2lib.history import History
 from d2lib.houses import KaggleHouse, k_fold, k_fold_data, log_rmse, to_kaggle_names
+from d2lib.models.convolutional_networks import LeNet, corr2d, init_cnn
 from d2lib.models.linear_classification import (
     SoftmaxRegression,
     SoftmaxRegressionScratch,
@@ -54,6 +55,7 @@ __all__ = [
     "HyperParameters",
     "KaggleHouse",
     "LabelledImages",
+    "LeNet",
     "LinearRegression",
     "LinearRegressionScratch",
     "MLPScratch",
@@ -68,6 +70,7 @@ __all__ = [
     "WeightDecayScratch",
     "add_to_class",
     "confusion_matrix",
+    "corr2d",
     "cpu",
     "cross_entropy",
     "download",
@@ -75,6 +78,7 @@ __all__ = [
     "dropout_layer",
     "extract",
     "gpu",
+    "init_cnn",
     "k_fold",
     "k_fold_data",
     "l2_penalty",

@@ -28,7 +28,10 @@ def save_checkpoint(trainer: Any) -> None:
     }
     part = Path(f"{trainer.checkpoint}.part")
     try:
-        torch.save(state, part)
+        with open(part, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())  # or a power failure could leave the new name without content
         if trainer.epoch == 0:
             torch.load(part, weights_only=True)  # what cannot be read is found now, not in need
         os.replace(part, trainer.checkpoint)

@@ -1,7 +1,8 @@
 """The model's frame: hyperparameters, Module, Classifier."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -107,14 +108,8 @@ class Module(nn.Module, HyperParameters):
         """
         if isinstance(inputs, torch.Tensor):
             raise TypeError("apply_init takes all inputs in a list: apply_init([X], init)")
-        modes = {module: module.training for module in self.modules()}
-        self.eval()
-        try:
-            with torch.no_grad():
-                self(*inputs)
-        finally:
-            for module, training in modes.items():
-                module.training = training
+        with torch.no_grad(), evaluating(self):
+            self(*inputs)
         lazy = [k for k, p in self.named_parameters() if isinstance(p, UninitializedParameter)]
         if lazy:
             raise ValueError(f"{', '.join(lazy)}: forward did not use what still has no shape")
@@ -176,6 +171,18 @@ def _check_taken(Class: type, name: str, value: Any) -> None:
         )
 
 
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model in evaluation mode; afterwards every module of it has its mode back."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
 class Classifier(Module):
     """A model whose outputs are scores (logits) for classes, `(n, q)`, and its labels integers.
 
@@ -216,6 +223,25 @@ class Classifier(Module):
         Y_hat = Y_hat.reshape(-1, Y_hat.shape[-1])
         reduction = "mean" if averaged else "none"
         return F.cross_entropy(Y_hat, Y.reshape(-1), reduction=reduction)
+
+    def layer_summary(self, X_shape: Sequence[int]) -> None:
+        """Print each layer of `net` with the shape of its output and its number of parameters.
+
+        A batch of zeros of shape `X_shape` passes through, in evaluation mode and without a graph;
+        lazy layers learn their shapes. Raises TypeError where `net` is not an `nn.Sequential`.
+        Taught in `convolutional_networks/lenet`.
+        """
+        if not isinstance(self.net, nn.Sequential):
+            kind = type(self.net).__name__
+            raise TypeError(f"layer_summary walks through an nn.Sequential, and net is a {kind}")
+        device = next((p.device for p in self.parameters()), None)
+        X = torch.zeros(tuple(X_shape), device=device)
+        self.apply_init([X])
+        with torch.no_grad(), evaluating(self):
+            for layer in self.net:
+                X = layer(X)
+                name, size = type(layer).__name__, sum(p.numel() for p in layer.parameters())
+                print(f"{name:<18} output {tuple(X.shape)!s:<20} parameters {size:,}")
 
 
 def check_labels(Y_hat: torch.Tensor, Y: torch.Tensor) -> None:
