@@ -93,6 +93,16 @@ def test_init_cnn_is_xaviers_for_dense_and_convolutional_layers_only():
     assert torch.equal(net[1].weight, torch.ones(64))
 
 
+def test_init_cnn_warns_of_lazy_layers_and_leaves_them():
+    """Readers of D2L write `net.apply(init_cnn)` in `__init__`, where it did nothing, silently."""
+    net = nn.Sequential(nn.LazyConv2d(4, 3), nn.ReLU(), nn.Linear(4, 2))
+    with pytest.warns(UserWarning, match=r"left LazyConv2d.*apply_init\(\[X\], init_cnn\)") as told:
+        net.apply(d2l.init_cnn)
+    assert len(told) == 1
+    net[0](torch.rand(1, 1, 5, 5))
+    assert net[0].weight.shape == (4, 1, 3, 3)
+
+
 SUMMARY = """\
 Conv2d             output (2, 6, 28, 28)       parameters 156
 Sigmoid            output (2, 6, 28, 28)       parameters 0

@@ -157,3 +157,62 @@ def test_a_notebook_on_devices():
     batch = trainer.prepare_batch((torch.ones(2, 3), torch.ones(2)))
     assert {part.device.type for part in batch} == {trainer.device.type}
     trainer.fit(d2l.LinearRegression(lr=0.03), d2l.SyntheticRegressionData(torch.ones(2), 1.0))
+
+
+def test_a_notebook_on_convolutions():
+    """Edges found by a kernel, then the kernel learned: `corr2d` in a layer of the reader's own."""
+
+    class Layer(nn.Module):
+        def __init__(self, kernel_size):
+            super().__init__()
+            self.weight = nn.Parameter(torch.rand(kernel_size))
+            self.bias = nn.Parameter(torch.zeros(1))
+
+        def forward(self, x):
+            return d2l.corr2d(x, self.weight) + self.bias
+
+    X = torch.ones((5, 9))
+    X[:, 3:6] = 0
+    K = torch.tensor([[1.0, -1.0]])
+    Y = d2l.corr2d(X, K)
+    assert Y.unique().tolist() == [-1, 0, 1]
+    assert d2l.corr2d(X.t(), K).abs().sum() == 0
+    assert Layer((2, 3))(X).shape == (4, 7)
+    lazy = nn.LazyConv2d(1, kernel_size=(1, 2), bias=False)
+    for _ in range(200):
+        loss = ((lazy(X.reshape((1, 1, 5, 9))) - Y.reshape((1, 1, 5, 8))) ** 2).sum()
+        lazy.zero_grad()
+        loss.backward()
+        lazy.weight.data[:] -= 0.02 * lazy.weight.grad
+    assert torch.allclose(lazy.weight.data.reshape((1, 2)), K, atol=1e-2)
+
+
+def test_a_notebook_on_channels():
+    X, K = torch.rand(2, 4, 4), torch.rand(3, 2, 2, 2)
+    one = [sum(d2l.corr2d(x, k) for x, k in zip(X, kernels, strict=True)) for kernels in K]
+    assert torch.allclose(torch.stack(one, 0), nn.functional.conv2d(X[None], K)[0], atol=1e-6)
+
+
+def test_a_notebook_with_lenet(capsys):
+    """The reader's own convolutional class, then LeNet: summary, initial weights, an epoch."""
+
+    class Net(d2l.Classifier):
+        def __init__(self, lr=0.1, num_classes=10):
+            super().__init__()
+            self.save_hyperparameters()
+            self.net = nn.Sequential(
+                nn.LazyConv2d(4, kernel_size=5), nn.Flatten(), nn.LazyLinear(num_classes)
+            )
+            self.net.apply(d2l.init_cnn)  # on lazy layers, as readers do: it must not fail
+
+    with pytest.warns(UserWarning, match="shape is not known yet"):
+        model = Net()
+    model.layer_summary((1, 1, 28, 28))
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    data = d2l.FashionMNIST(batch_size=256)
+    trainer = d2l.Trainer(max_epochs=1, num_gpus=d2l.num_gpus())
+    model = d2l.LeNet(lr=0.1)
+    model.apply_init([next(iter(data.get_dataloader(True)))[0]], d2l.init_cnn)
+    trainer.fit(model, data)
+    assert model.board.data["train_loss"][-1].y < 2.5
+    assert model.layer_summary((1, 1, 28, 28)) is None

@@ -90,6 +90,7 @@ def comparisons(scratch: str):
     yield f"{epoch}, linear regression", bare_loop, "1.6", 9, trainer_or_bare(linear, points, 10)
     yield f"{epoch}, softmax regression", bare_loop, "1.15", 9, trainer_or_bare(softmax, images, 1)
     yield f"{epoch}, MLP-256", bare_loop, "1.10", 5, trainer_or_bare(mlp, images, 1)
+    yield f"{epoch}, LeNet", bare_loop, "1.05", 3, trainer_or_bare(d2l.LeNet, images, 1)
     yield "the live board, linear regression", "no board", "1.05", 5, board(linear, points, 800)
     yield "the live board, softmax regression", "no board", "1.05", 3, board(softmax, images, 40)
     yield "torchvision, per sample, 28 px", "tensors by batch", ">= 50", 5, pipelines(28)
@@ -97,6 +98,7 @@ def comparisons(scratch: str):
     workers = "the same through d2lib"
     yield "softmax epoch, per sample, 2 workers", workers, ">= 15", 3, feeding(softmax)
     yield "MLP-256 epoch, per sample, 2 workers", workers, ">= 8", 3, feeding(mlp)
+    yield "LeNet epoch, per sample, 2 workers", workers, ">= 2", 3, feeding(d2l.LeNet)
 
 
 def linear() -> d2l.Module:

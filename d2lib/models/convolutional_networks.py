@@ -1,7 +1,10 @@
 """The models of the chapter `convolutional_networks`, and what belongs to them."""
 
+import warnings
+
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from d2lib.module import Classifier
 
@@ -34,10 +37,21 @@ def init_cnn(module: nn.Module) -> None:
     """Xavier's uniform weights for a linear or convolutional layer; other modules stay.
 
     Use it as `net.apply(init_cnn)` once the shapes are known, or `model.apply_init([X], init_cnn)`.
+    Warns of a lazy layer, which has no weights yet, and leaves it.
     Taught in `convolutional_networks/lenet`.
     """
-    if isinstance(module, nn.Linear | nn.Conv2d):
+    _check_not_lazy(module)
+    if isinstance(module, nn.Linear | nn.Conv2d) and not is_lazy(module.weight):
         nn.init.xavier_uniform_(module.weight)
+
+
+def _check_not_lazy(module: nn.Module) -> None:
+    if is_lazy(getattr(module, "weight", None)):
+        warnings.warn(
+            f"init_cnn left {type(module).__name__} as it is, since its shape is not known yet:"
+            " call model.apply_init([X], init_cnn) with a batch X",
+            stacklevel=3,
+        )
 
 
 class LeNet(Classifier):
